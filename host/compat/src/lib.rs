@@ -1,0 +1,1 @@
+//! Machines' side: the front doors and the dialects in which senders expect their answers.

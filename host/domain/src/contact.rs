@@ -1,0 +1,12 @@
+//! Ways to reach people.
+
+use serde::{Deserialize, Serialize};
+
+/// A way to reach somebody or something outside: also how somebody outside is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Contact {
+    /// The kind, as a notify plugin's manifest declares it, such as `mail`.
+    pub kind: String,
+    /// Phone number, mail address, topic address.
+    pub address: String,
+}

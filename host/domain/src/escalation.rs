@@ -1,0 +1,86 @@
+//! Escalation policies and how far an incident has come along one.
+
+use crate::id::{IncidentId, PolicyId, RotationId, RunId, TeamId, UserId};
+use crate::time::Millis;
+use crate::timeline::Cause;
+use serde::{Deserialize, Serialize};
+
+/// Who or what in the installation is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Target {
+    Policy(PolicyId),
+    Rotation(RotationId),
+    Team(TeamId),
+    User(UserId),
+}
+
+/// Interrupt people now and escalate; put it on the work list and wake nobody; or only keep it for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Urgency {
+    Page,
+    Ticket,
+    Quiet,
+}
+
+/// Where an incident goes, and why: a route plugin's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub target: Target,
+    pub urgency: Urgency,
+    pub reason: String,
+}
+
+/// Whom to page, step by step, until somebody answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    pub id: PolicyId,
+    pub team: TeamId,
+    /// At least one.
+    pub steps: Vec<Step>,
+    /// How often the whole is done again after its last step; 0: once through.
+    pub repeat: u32,
+    /// How long after the last step the policy begins again, or is exhausted.
+    pub repeat_delay_seconds: u32,
+}
+
+/// One step of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// After the previous step; after the incident was routed for the first.
+    pub delay_seconds: u32,
+    pub targets: Vec<Target>,
+}
+
+/// How an escalation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Its next step is due at [`Run::next_at`].
+    Active,
+    /// Somebody answered, or the incident resolved.
+    Stopped,
+    /// It ran out unheard; another run took over.
+    Exhausted,
+}
+
+/// One escalation of one incident along one policy, or straight to one target. Its due time is its timer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    pub incident: IncidentId,
+    pub target: Target,
+    pub state: RunState,
+    /// The step that is due next, from 0.
+    pub step: u32,
+    /// Which time through, from 0.
+    pub repeat: u32,
+    /// When the next step is due; `None` unless active.
+    pub next_at: Option<Millis>,
+    /// Last resort: pages everyone who can be reached, again and again, until somebody answers.
+    pub last_resort: bool,
+    pub reason: String,
+    /// The route plugin's part, if one chose this.
+    pub cause: Option<Cause>,
+    pub started_at: Millis,
+}

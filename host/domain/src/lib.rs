@@ -1,0 +1,21 @@
+//! Pure types and decisions: `(state, input, now) → outcome`. Nothing here waits, reads a clock, opens a file or speaks a wire format.
+//!
+//! Records that the store keeps derive serde so that the journal, the store and replay read one definition; they are versioned by
+//! [`journal::RECORD_VERSION`] and the store's migrations. Wire formats (REST, YAML, WIT) convert at their own edge.
+
+pub mod alert;
+pub mod command;
+pub mod contact;
+pub mod decision;
+pub mod escalation;
+pub mod expiry;
+pub mod id;
+pub mod inbound;
+pub mod incident;
+pub mod installation;
+pub mod journal;
+pub mod page;
+pub mod schedule;
+pub mod time;
+pub mod timeline;
+pub mod transition;

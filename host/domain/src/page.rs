@@ -1,0 +1,150 @@
+//! A message to a person: what a notify plugin renders, and the outbox row that makes sure it arrives.
+
+use crate::alert::Label;
+use crate::contact::Contact;
+use crate::id::{IncidentId, OutboxId, RunId, UserId};
+use crate::inbound::Method;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+
+/// Why a message is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Somebody is needed; the step of the escalation policy, from 1.
+    Escalation(u32),
+    /// Something changed; the text says what.
+    Update(String),
+    /// Proves that the contact works; the text is the code.
+    Test(String),
+}
+
+/// What the recipient can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub text: String,
+    /// At most 40 bytes of `A-Z a-z 0-9 - _`.
+    pub token: String,
+    /// A page for it: GET shows, POST acts.
+    pub url: String,
+}
+
+/// A request for the egress. `{{secret:name}}` is filled in there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    pub method: Method,
+    pub url: String,
+    pub headers: Vec<Label>,
+    /// At most 128 KiB.
+    pub body: Vec<u8>,
+    pub authorization: Option<Authorization>,
+}
+
+/// Secrets by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorization {
+    Bearer(String),
+    /// A user name, and a secret's name.
+    Basic(String, String),
+}
+
+/// What came back. Header names are lower case; body at most 64 KiB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    pub status: u16,
+    pub headers: Vec<Label>,
+    pub body: Vec<u8>,
+}
+
+/// A mail to send; the sender's address is the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    pub to: Vec<String>,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// The message id that this answers.
+    pub in_reply_to: Option<String>,
+}
+
+/// What to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    Http(HttpRequest),
+    Mail(Mail),
+}
+
+/// What came back. Network errors never come here: the host retries them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Response {
+    Http(HttpResponse),
+    /// The SMTP reply code and text.
+    Mail(u16, String),
+}
+
+/// How a delivery went, as its notify plugin reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The provider took it. The reference is for edits and receipts.
+    Accepted(Option<String>),
+    /// It is known to have arrived.
+    Delivered(Option<String>),
+    /// Send this too and ask again with the next step. At most 3.
+    Proceed(Box<Request>),
+    /// Try again, not before so many seconds.
+    Retry(u32, String),
+    /// Will never work so: take the next contact.
+    Failed(String),
+}
+
+/// How an outbox row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutboxState {
+    /// To be sent at [`Outbox::next_at`].
+    Queued,
+    /// Somebody sends it now; if that somebody dies, it is queued again once [`Outbox::next_at`] has passed.
+    Sending,
+    Accepted,
+    Failed,
+    /// The incident was answered before it went out.
+    Cancelled,
+}
+
+/// One message to one contact of one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    pub id: OutboxId,
+    /// Unique: incident, run, step, repeat, person, personal attempt and contact method; the provider gets it as idempotency key.
+    pub key: String,
+    pub incident: Option<IncidentId>,
+    pub run: Option<RunId>,
+    pub user: Option<UserId>,
+    pub contact: Contact,
+    /// Its place in the user's list of contacts, from 0.
+    pub contact_index: u32,
+    pub purpose: Purpose,
+    pub state: OutboxState,
+    /// How often it was tried.
+    pub tries: u32,
+    pub queued_at: Millis,
+    /// When it is due, or when a claim on it lapses.
+    pub next_at: Option<Millis>,
+    /// What the provider calls it.
+    pub reference: Option<String>,
+    pub last_error: Option<String>,
+}
+
+impl Outbox {
+    /// The idempotency key, the same for every retry of one message. At most 64 bytes: parts that are too long are the caller's to digest.
+    pub fn idempotency_key(
+        incident: IncidentId,
+        run: RunId,
+        step: u32,
+        repeat: u32,
+        user: &UserId,
+        attempt: u32,
+        contact_index: u32,
+    ) -> String {
+        format!("{incident}-{run}-{step}-{repeat}-{user}-{attempt}-{contact_index}")
+    }
+}

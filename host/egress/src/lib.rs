@@ -1,0 +1,1 @@
+//! The only way out: HTTP and SMTP to addresses that were checked first.

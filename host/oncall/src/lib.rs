@@ -1,0 +1,1 @@
+//! People, time and effects after an incident exists: reconcilers over the store.

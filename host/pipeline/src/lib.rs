@@ -1,0 +1,1 @@
+//! The alert path: journal feed, partitions, stages, commit, dead letters.

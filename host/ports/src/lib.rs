@@ -1,0 +1,22 @@
+//! The traits that the middle of the house needs of the outside, and their plain types. No implementations.
+
+pub mod alarm;
+pub mod clock;
+pub mod egress;
+pub mod journal;
+pub mod plugin;
+pub mod snapshot;
+pub mod store;
+pub mod wake;
+
+pub use alarm::Alarm;
+pub use clock::Clock;
+pub use egress::{Egress, EgressError};
+pub use journal::{Journal, JournalError};
+pub use plugin::{CallFailure, Instance, LoadError, Plugin, PluginHost};
+pub use snapshot::{Live, Placed, Snapshot, Stages};
+pub use store::{Store, StoreError, Tx, View};
+pub use wake::Wakes;
+
+/// A boxed future, so that ports stay trait objects.
+pub use futures_util::future::BoxFuture;

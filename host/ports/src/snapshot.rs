@@ -1,0 +1,64 @@
+//! What is in force: one immutable value with the configuration and its prepared plugins, swapped whole.
+
+use crate::plugin::Plugin;
+use arc_swap::ArcSwap;
+use domain::decision::Stage;
+use domain::id::{IntegrationId, PipelineId, Revision};
+use domain::installation::{Installation, OnFailure};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One plugin at one place of a pipeline.
+#[derive(Clone)]
+pub struct Placed {
+    pub plugin: Arc<dyn Plugin>,
+    pub on_failure: OnFailure,
+}
+
+/// The prepared stages of one pipeline, in the order of the path.
+#[derive(Clone, Default)]
+pub struct Stages {
+    pub enrich: Vec<Placed>,
+    pub filter: Vec<Placed>,
+    pub dedupe: Vec<Placed>,
+    pub route: Vec<Placed>,
+}
+
+impl Stages {
+    /// The stages by name, in the order of the path.
+    pub fn named(&self) -> [(Stage, &[Placed]); 4] {
+        [(Stage::Enrich, &self.enrich), (Stage::Filter, &self.filter), (Stage::Dedupe, &self.dedupe), (Stage::Route, &self.route)]
+    }
+}
+
+/// Configuration and plugins under one revision.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    pub revision: Revision,
+    pub installation: Arc<Installation>,
+    pub normalizers: BTreeMap<IntegrationId, Arc<dyn Plugin>>,
+    pub pipelines: BTreeMap<PipelineId, Stages>,
+    /// By contact kind.
+    pub notify: BTreeMap<String, Arc<dyn Plugin>>,
+}
+
+/// The snapshot in force. Readers load it at the start of a piece of work and keep it to the end.
+#[derive(Default)]
+pub struct Live(ArcSwap<Snapshot>);
+
+impl Live {
+    /// Starts with `snapshot`.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self(ArcSwap::from_pointee(snapshot))
+    }
+
+    /// What is in force now.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Puts a snapshot in force.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
+}

@@ -1,0 +1,2 @@
+//! The program: parses, builds, runs.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sandbox: verify, compile, cache, instantiate and call plugins through wasmtime.

@@ -1,0 +1,1 @@
+//! People's side: sessions, tokens, pages and the REST API.

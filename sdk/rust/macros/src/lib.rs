@@ -1,0 +1,1 @@
+//! The #[plugin] attribute of reveille-sdk.

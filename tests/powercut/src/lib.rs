@@ -1,0 +1,1 @@
+//! A layer under the program that forgets what was never synced.

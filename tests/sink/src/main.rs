@@ -1,0 +1,2 @@
+//! A pretend phone: shows what each person was sent.
+fn main() {}

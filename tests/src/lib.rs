@@ -1,0 +1,1 @@
+//! Stories, conformance and benchmarks that drive the real program.

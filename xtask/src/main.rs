@@ -1,0 +1,2 @@
+//! Builds plugins, runs the demo, tests and benchmarks.
+fn main() {}
