@@ -1,1 +1,13 @@
-//! Stories, conformance and benchmarks that drive the real program.
+//! The harness of the stories: starts the real program with real peers, moves its clock, and reads what people would see.
+//!
+//! A story reads like prose: an alert comes, five minutes pass, a phone rings. Everything here panics with what it saw and what it
+//! expected, since a harness's error is a failed test.
+
+pub mod mail;
+pub mod peers;
+pub mod phones;
+pub mod place;
+pub mod server;
+pub mod story;
+
+pub use story::Story;

@@ -23,10 +23,14 @@ pub struct Incident {
     pub routing_key: Option<String>,
     pub opened_at: Millis,
     pub acknowledged_at: Option<Millis>,
+    /// Its severity when it was acknowledged: only a higher one re-triggers it.
+    pub acknowledged_severity: Option<Severity>,
     pub resolved_at: Option<Millis>,
     pub last_alert_at: Millis,
     /// All alerts, repeats included.
     pub alert_count: u32,
+    /// How many entities ever belonged to it.
+    pub entity_count: u32,
     /// How many of its entities fire now, by severity (index as [`Severity::ALL`]), suppressed ones not counted.
     pub firing: [u32; 4],
     /// Who acknowledged it.

@@ -1,2 +1,23 @@
 //! The program: parses, builds, runs.
-fn main() {}
+
+mod cli;
+mod clock;
+mod init;
+mod serve;
+#[cfg(feature = "sim")]
+mod sim;
+mod welcome;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = cli::Cli::parse();
+    match cli::run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

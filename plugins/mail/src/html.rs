@@ -1,7 +1,7 @@
 //! The HTML of the mail: the same words, with buttons that a thumb can hit. No script, no picture, nothing loaded from outside.
 
 use message::{Kind, Message, Place, Summary, html};
-use reveille_sdk::Severity;
+use reveille_sdk::types::Severity;
 
 /// The whole document. Every value is escaped; addresses were checked to be web addresses.
 pub fn body(message: &Message) -> String {

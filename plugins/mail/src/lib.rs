@@ -6,7 +6,6 @@ mod text;
 
 use message::{Kind, Message, line};
 use reveille_sdk::prelude::*;
-use serde::Deserialize;
 
 /// Longest subject, in characters: what the list of a mail reader shows, with room.
 const SUBJECT_MAX_CHARS: usize = 200;
@@ -48,12 +47,12 @@ impl Notify for Mail {
 
     fn render(&self, page: &Page) -> Result<Request> {
         let message = Message::of(page, Some(&self.0.time_zone));
-        Ok(Request::Mail(reveille_sdk::Mail {
-            to: vec![page.contact.address.clone()],
+        Ok(Request::Mail(reveille_sdk::types::Mail {
+            to: vec![page.contact().address.clone()],
             subject: self.subject(&message, page),
             text: text::body(&message),
             html: Some(html::body(&message)),
-            in_reply_to: page.previous.clone(),
+            in_reply_to: page.previous().map(str::to_owned),
         }))
     }
 
@@ -72,7 +71,7 @@ impl Mail {
         if !self.0.subject_prefix.is_empty() {
             subject.push_str(&format!("[{}] ", self.0.subject_prefix));
         }
-        if page.previous.is_some() && message.kind != Kind::Test {
+        if page.previous().is_some() && message.kind != Kind::Test {
             subject.push_str("Re: ");
         }
         subject.push_str(&message.headline());

@@ -1,6 +1,7 @@
 //! One incident in a message: its title and the facts that a reader needs, in the order that they are needed.
 
-use reveille_sdk::{Alert, Incident, Link, Priority, Severity, Status};
+use reveille_sdk::types::{Link, Status};
+use reveille_sdk::{Alert, Incident};
 
 use crate::{Zone, address, block, line};
 
@@ -55,11 +56,11 @@ impl Summary {
         let (runbook, places) = places(incident);
         Self {
             facts: facts(incident, zone, now_ms),
-            labels: incident.labels.iter().take(LABELS_MAX).map(|(name, value)| fact(name, value)).collect(),
+            labels: incident.labels().iter().take(LABELS_MAX).map(|(name, value)| fact(name, value)).collect(),
             details: details(incident, &title),
             runbook,
             places,
-            url: incident.url.as_deref().and_then(address).map(str::to_owned),
+            url: incident.url().and_then(address).map(str::to_owned),
             title,
         }
     }
@@ -67,15 +68,15 @@ impl Summary {
 
 /// What is broken: the title, or the newest alert's summary, or at least which incident it is.
 fn title(incident: &Incident) -> String {
-    let newest = incident.alerts.first();
-    let words = [incident.title.as_deref(), newest.and_then(|a| a.summary.as_deref()), newest.and_then(|a| a.entity.as_deref())];
+    let newest = incident.alerts().first();
+    let words = [incident.title(), newest.and_then(Alert::summary), newest.and_then(Alert::entity)];
     let mut title = words
         .into_iter()
         .flatten()
         .map(|text| line(text, TITLE_MAX_CHARS))
         .find(|text| !text.is_empty())
-        .unwrap_or_else(|| format!("Incident {}", line(&incident.id, 32)));
-    if let Some(service) = incident.service.as_deref().map(|s| line(s, 64)).filter(|s| !s.is_empty())
+        .unwrap_or_else(|| format!("Incident {}", line(incident.id(), 32)));
+    if let Some(service) = incident.service().map(|s| line(s, 64)).filter(|s| !s.is_empty())
         && !title.to_lowercase().contains(&service.to_lowercase())
     {
         title.push_str(&format!(" ({service})"));
@@ -85,30 +86,30 @@ fn title(incident: &Incident) -> String {
 
 fn facts(incident: &Incident, zone: &Zone, now_ms: i64) -> Vec<Fact> {
     let mut facts = Vec::with_capacity(8);
-    let status = match incident.status {
+    let status = match incident.status() {
         Status::Firing => "",
         Status::Acknowledged => ", acknowledged",
         Status::Resolved => ", resolved",
     };
-    let priority = incident.priority.map_or("", priority);
-    facts.push(fact("Severity", &format!("{}{priority}{status}", severity(incident.severity))));
-    if let Some(opened_at) = incident.opened_at {
+    let priority = incident.priority().map(|p| format!(", {}", p.as_str().to_uppercase())).unwrap_or_default();
+    facts.push(fact("Severity", &format!("{}{priority}{status}", incident.severity())));
+    if let Some(opened_at) = incident.opened_at() {
         facts.push(fact("Since", &zone.since(opened_at, now_ms)));
     }
-    if let Some(service) = &incident.service {
+    if let Some(service) = incident.service() {
         facts.push(fact("Service", service));
     }
-    if !incident.teams.is_empty() {
-        facts.push(fact("Team", &incident.teams.join(", ")));
+    if !incident.teams().is_empty() {
+        facts.push(fact("Team", &incident.teams().join(", ")));
     }
-    if !incident.responders.is_empty() {
-        let names: Vec<&str> = incident.responders.iter().take(PEOPLE_MAX).map(|user| user.name.as_str()).collect();
+    if !incident.responders().is_empty() {
+        let names: Vec<&str> = incident.responders().iter().take(PEOPLE_MAX).map(|user| user.name.as_str()).collect();
         facts.push(fact("Acknowledged by", &names.join(", ")));
     }
-    if incident.alert_count > 1 {
-        facts.push(fact("Alerts", &incident.alert_count.to_string()));
+    if incident.alert_count() > 1 {
+        facts.push(fact("Alerts", &incident.alert_count().to_string()));
     }
-    if let Some(source) = incident.alerts.first().and_then(|a| a.source.as_deref()) {
+    if let Some(source) = incident.alerts().first().and_then(Alert::source) {
         facts.push(fact("Reported by", source));
     }
     facts.retain(|fact| !fact.value.is_empty());
@@ -117,9 +118,9 @@ fn facts(incident: &Incident, zone: &Zone, now_ms: i64) -> Vec<Fact> {
 
 /// The newest alert's summary and details, without what the title already says.
 fn details(incident: &Incident, title: &str) -> Option<String> {
-    let newest = incident.alerts.first()?;
-    let summary = newest.summary.as_deref().map(|s| line(s, VALUE_MAX_CHARS)).filter(|s| !s.is_empty() && !title.starts_with(s.as_str()));
-    let details = newest.details.as_deref().map(|d| block(d, DETAILS_MAX_CHARS)).filter(|d| !d.is_empty() && !title.starts_with(d.as_str()));
+    let newest = incident.alerts().first()?;
+    let summary = newest.summary().map(|s| line(s, VALUE_MAX_CHARS)).filter(|s| !s.is_empty() && !title.starts_with(s.as_str()));
+    let details = newest.details().map(|d| block(d, DETAILS_MAX_CHARS)).filter(|d| !d.is_empty() && !title.starts_with(d.as_str()));
     match (summary, details) {
         (Some(summary), Some(details)) if details.starts_with(&summary) => Some(details),
         (Some(summary), Some(details)) => Some(format!("{summary}\n{details}")),
@@ -129,9 +130,9 @@ fn details(incident: &Incident, title: &str) -> Option<String> {
 
 /// The runbook, and the other links. A picture is a link here: most readers do not load pictures.
 fn places(incident: &Incident) -> (Option<Place>, Vec<Place>) {
-    let of_alert = incident.alerts.first().into_iter().flat_map(|alert| &alert.links);
+    let of_alert = incident.alerts().first().into_iter().flat_map(Alert::links);
     let mut places: Vec<Place> = Vec::new();
-    for link in incident.links.iter().chain(of_alert) {
+    for link in incident.links().iter().chain(of_alert) {
         if let Some(place) = place(link)
             && !places.iter().any(|known| known.url == place.url)
         {
@@ -139,18 +140,15 @@ fn places(incident: &Incident) -> (Option<Place>, Vec<Place>) {
         }
     }
     let runbook = places.iter().position(|p| p.text.to_lowercase().contains("runbook")).map(|at| places.remove(at));
-    let runbook = runbook.or_else(|| incident.alerts.first().and_then(annotated_runbook));
+    let runbook = runbook.or_else(|| incident.alerts().first().and_then(annotated_runbook));
     places.truncate(PLACES_MAX);
     (runbook, places)
 }
 
 /// A runbook that the newest alert carries as an annotation, as Prometheus rules do.
 fn annotated_runbook(alert: &Alert) -> Option<Place> {
-    let (_, url) = alert.annotations.iter().find(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        (name == "runbook" || name == "runbook_url") && address(value).is_some()
-    })?;
-    Some(Place { text: "Runbook".into(), url: url.clone() })
+    let url = ["runbook_url", "runbook"].into_iter().filter_map(|name| alert.annotation(name)).find_map(address)?;
+    Some(Place { text: "Runbook".into(), url: url.to_owned() })
 }
 
 fn place(link: &Link) -> Option<Place> {
@@ -161,23 +159,4 @@ fn place(link: &Link) -> Option<Place> {
 
 fn fact(name: &str, value: &str) -> Fact {
     Fact { name: line(name, 80), value: line(value, VALUE_MAX_CHARS) }
-}
-
-pub(crate) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-        Severity::Critical => "critical",
-    }
-}
-
-fn priority(priority: Priority) -> &'static str {
-    match priority {
-        Priority::P1 => ", P1",
-        Priority::P2 => ", P2",
-        Priority::P3 => ", P3",
-        Priority::P4 => ", P4",
-        Priority::P5 => ", P5",
-    }
 }

@@ -1,6 +1,7 @@
 //! What sort of message a page is: the word in brackets that a reader sees first.
 
-use reveille_sdk::{Incident, Purpose, Severity, Status};
+use reveille_sdk::Incident;
+use reveille_sdk::types::{Purpose, Severity, Status};
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +37,9 @@ impl Kind {
 
     /// Where all of the incidents together stand: the least settled one counts.
     fn standing(incidents: &[Incident]) -> Self {
-        if incidents.iter().any(|i| i.status == Status::Firing) {
+        if incidents.iter().any(|i| i.status() == Status::Firing) {
             Self::Firing(worst(incidents))
-        } else if incidents.iter().any(|i| i.status == Status::Acknowledged) {
+        } else if incidents.iter().any(|i| i.status() == Status::Acknowledged) {
             Self::Acknowledged
         } else if incidents.is_empty() {
             Self::Firing(Severity::Info)
@@ -66,7 +67,7 @@ impl Kind {
 
 /// The worst severity; `critical` where there is no incident to ask, for it is read as a page.
 fn worst(incidents: &[Incident]) -> Severity {
-    incidents.iter().map(|i| i.severity).max_by_key(|s| rank(*s)).unwrap_or(Severity::Critical)
+    incidents.iter().map(Incident::severity).max_by_key(|s| rank(*s)).unwrap_or(Severity::Critical)
 }
 
 /// Least first.

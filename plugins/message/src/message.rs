@@ -1,6 +1,7 @@
 //! The message: a title and a lead that can stand alone on a locked phone, and then what a reader needs who is awake.
 
-use reveille_sdk::{Incident, Page, Purpose};
+use reveille_sdk::types::Purpose;
+use reveille_sdk::{Incident, Page};
 
 use crate::kind::rank;
 use crate::{Fact, Kind, Place, Summary, Zone, address, block, line};
@@ -51,19 +52,19 @@ impl Message {
     /// The words for this page. Times are in the recipient's zone; for a shared contact, or where that zone is unknown, in
     /// `zone` (IANA), else in UTC.
     pub fn of(page: &Page, zone: Option<&str>) -> Self {
-        let own = page.recipient.as_ref().map(|user| user.time_zone.as_str());
+        let own = page.recipient().map(|user| user.time_zone.as_str());
         let zone = Zone::first_of(own.into_iter().chain(zone));
-        let mut sorted: Vec<&Incident> = page.incidents.iter().collect();
-        sorted.sort_by_key(|incident| std::cmp::Reverse(rank(incident.severity)));
-        let incidents: Vec<Summary> = sorted.iter().take(INCIDENTS_MAX).map(|i| Summary::of(i, &zone, page.at)).collect();
-        let (body, fields) = draft(&page.purpose);
+        let mut sorted: Vec<&Incident> = page.incidents().iter().collect();
+        sorted.sort_by_key(|incident| std::cmp::Reverse(rank(incident.severity())));
+        let incidents: Vec<Summary> = sorted.iter().take(INCIDENTS_MAX).map(|i| Summary::of(i, &zone, page.at())).collect();
+        let (body, fields) = draft(page.purpose());
         Self {
-            kind: Kind::of(&page.purpose, &page.incidents),
-            title: title(&page.purpose, &incidents, page.incidents.len()),
+            kind: Kind::of(page.purpose(), page.incidents()),
+            title: title(page.purpose(), &incidents, page.incidents().len()),
             lead: lead(page, &sorted, &zone),
             body,
             fields,
-            more: page.incidents.len() - incidents.len(),
+            more: page.incidents().len() - incidents.len(),
             buttons: buttons(page),
             runbook: incidents.iter().find_map(|incident| incident.runbook.clone()),
             url: incidents.iter().find_map(|incident| incident.url.clone()),
@@ -92,14 +93,14 @@ fn title(purpose: &Purpose, incidents: &[Summary], count: usize) -> String {
 }
 
 fn lead(page: &Page, sorted: &[&Incident], zone: &Zone) -> String {
-    match &page.purpose {
-        Purpose::Escalation(step) => standing(*step, sorted, zone, page.at),
+    match page.purpose() {
+        Purpose::Escalation(step) => standing(*step, sorted, zone, page.at()),
         Purpose::Update(text) => sentence(text),
         Purpose::Approval(text) => sentence(&format!("Waits for your yes: {text}")),
         Purpose::Reminder(_) => "Nothing is broken: this is about the schedule.".into(),
         Purpose::OpenTicket(_) | Purpose::OpenChannel(_) => match sorted {
             [] => String::new(),
-            _ => standing(1, sorted, zone, page.at),
+            _ => standing(1, sorted, zone, page.at()),
         },
         Purpose::Test(_) => "Type the code in where you added this contact. Nothing is broken.".into(),
     }
@@ -108,10 +109,10 @@ fn lead(page: &Page, sorted: &[&Incident], zone: &Zone) -> String {
 /// Since when, how often, and whether others were asked before.
 fn standing(step: u32, sorted: &[&Incident], zone: &Zone, now_ms: i64) -> String {
     let mut parts = Vec::with_capacity(4);
-    if let Some(opened_at) = sorted.iter().filter_map(|i| i.opened_at).min() {
+    if let Some(opened_at) = sorted.iter().filter_map(|i| i.opened_at()).min() {
         parts.push(format!("Since {}.", zone.since(opened_at, now_ms)));
     }
-    let alerts: u64 = sorted.iter().map(|i| u64::from(i.alert_count)).sum();
+    let alerts: u64 = sorted.iter().map(|i| u64::from(i.alert_count())).sum();
     if alerts > 1 {
         parts.push(format!("{alerts} alerts."));
     }
@@ -133,7 +134,7 @@ fn draft(purpose: &Purpose) -> (Option<String>, Vec<Fact>) {
 }
 
 fn buttons(page: &Page) -> Vec<Button> {
-    let usable = page.choices.iter().take(CHOICES_MAX).filter_map(|choice| {
+    let usable = page.choices().iter().take(CHOICES_MAX).filter_map(|choice| {
         let text = line(&choice.text, 60);
         let url = address(&choice.url)?.to_owned();
         (!text.is_empty()).then_some(Button { text, url })

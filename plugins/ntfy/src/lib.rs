@@ -5,7 +5,6 @@ mod reply;
 mod topic;
 
 use reveille_sdk::prelude::*;
-use serde::Deserialize;
 
 use crate::topic::Topic;
 
@@ -91,14 +90,12 @@ impl Notify for Ntfy {
     }
 
     fn render(&self, page: &Page) -> Result<Request> {
-        let topic = Topic::of(&page.contact.address, &self.0.server).map_err(Error::rejected)?;
-        Ok(Request::Http(HttpRequest {
-            method: Method::Post,
-            url: topic.server,
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: publish::body(&topic.name, page, &self.0).into_bytes(),
-            authorization: self.0.token_secret.clone().map(Authorization::Bearer),
-        }))
+        let topic = Topic::of(&page.contact().address, &self.0.server).map_err(Error::rejected)?;
+        let mut request = HttpRequest::new(Method::Post, topic.server).header("content-type", "application/json");
+        if let Some(secret) = &self.0.token_secret {
+            request = request.bearer(secret);
+        }
+        Ok(Request::Http(request.body(publish::body(&topic.name, page, &self.0))))
     }
 
     fn interpret(&self, _page: &Page, _step: u32, response: &Response) -> Result<Outcome> {

@@ -1,7 +1,8 @@
 //! The JSON that ntfy publishes: <https://docs.ntfy.sh/publish/#publish-as-json>.
 
 use message::{Kind, Message, cut_bytes, json_without_placeholders};
-use reveille_sdk::{Page, Purpose, Severity};
+use reveille_sdk::Page;
+use reveille_sdk::types::{Purpose, Severity};
 use serde::Serialize;
 
 use crate::{Buttons, Settings};
@@ -51,7 +52,7 @@ pub fn body(topic: &str, page: &Page, settings: &Settings) -> String {
         tags,
         click: message.url.as_deref(),
         actions: message.buttons.iter().take(ACTIONS_MAX).map(|button| action(button, settings.buttons)).collect(),
-        sequence_id: page.previous.as_deref().filter(|_| settings.replace && matches!(page.purpose, Purpose::Update(_))),
+        sequence_id: page.previous().filter(|_| settings.replace && matches!(page.purpose(), Purpose::Update(_))),
     };
     let json = serde_json::to_string(&publish).unwrap_or_else(|_| "{}".into());
     format!("{{\"topic\":\"{topic}\",{}", json_without_placeholders(&json[1..]))
@@ -96,7 +97,7 @@ fn action(button: &message::Button, mode: Buttons) -> Action<'_> {
 /// News is as loud as news; only what needs somebody now is as loud as its severity.
 fn priority(page: &Page, kind: Kind, settings: &Settings) -> u8 {
     let p = &settings.priorities;
-    match (&page.purpose, kind) {
+    match (page.purpose(), kind) {
         (Purpose::Escalation(_), Kind::Firing(Severity::Critical)) => p.critical,
         (Purpose::Escalation(_), Kind::Firing(Severity::Error)) => p.error,
         (Purpose::Escalation(_), Kind::Firing(Severity::Warning)) => p.warning,

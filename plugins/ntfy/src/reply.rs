@@ -1,7 +1,7 @@
 //! What the ntfy server's answer means for the page.
 
 use message::line;
-use reveille_sdk::{HttpResponse, Outcome};
+use reveille_sdk::types::{HttpResponse, Outcome};
 use serde_json::Value;
 
 const RETRY_MAX_SECONDS: u32 = 3_600;

@@ -4,7 +4,6 @@ mod body;
 mod reply;
 
 use reveille_sdk::prelude::*;
-use serde::Deserialize;
 
 /// What an incident may have of alerts, after the contract.
 const ALERTS_MAX: usize = 20;
@@ -48,18 +47,16 @@ impl Notify for Webhook {
 
     fn render(&self, page: &Page) -> Result<Request> {
         let body = body::of(page, self.0.alerts);
-        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned()), ("idempotency-key".to_owned(), page.id.clone())];
+        let mut request = HttpRequest::new(Method::Post, &page.contact().address);
+        request = request.header("content-type", "application/json").header("idempotency-key", page.id());
         if let Some(key) = &self.0.signing_key {
-            let signature = keys::sign(key, Algorithm::HmacSha256, body.as_bytes()).map_err(|why| Error::rejected(format!("cannot sign with key `{key}`: {why}")))?;
-            headers.push(("x-reveille-signature".to_owned(), format!("sha256={}", hex(&signature))));
+            let signature = keys::sign(key, keys::Algorithm::HmacSha256, body.as_bytes())?;
+            request = request.header("x-reveille-signature", format!("sha256={}", hex(&signature)));
         }
-        Ok(Request::Http(HttpRequest {
-            method: Method::Post,
-            url: page.contact.address.clone(),
-            headers,
-            body: body.into_bytes(),
-            authorization: self.0.token_secret.clone().map(Authorization::Bearer),
-        }))
+        if let Some(secret) = &self.0.token_secret {
+            request = request.bearer(secret);
+        }
+        Ok(Request::Http(request.body(body)))
     }
 
     fn interpret(&self, _page: &Page, _step: u32, response: &Response) -> Result<Outcome> {

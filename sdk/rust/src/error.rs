@@ -67,6 +67,15 @@ impl Error {
         Self(Kind::Settings(moved.collect()))
     }
 
+    /// Only the mocks see the error from outside.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn from_wire(error: types::Error) -> Self {
+        match error {
+            types::Error::Rejected(message) => Self::rejected(message),
+            types::Error::Internal(message) => Self::internal(message),
+        }
+    }
+
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         match self.0 {
             Kind::Settings(problems) => problems,
@@ -110,15 +119,6 @@ impl From<Error> for types::Error {
             Kind::Rejected(message) => Self::Rejected(message),
             Kind::Internal(message) => Self::Internal(message),
             kind @ Kind::Settings(_) => Self::Internal(Error(kind).to_string()),
-        }
-    }
-}
-
-impl From<types::Error> for Error {
-    fn from(error: types::Error) -> Self {
-        match error {
-            types::Error::Rejected(message) => Self::rejected(message),
-            types::Error::Internal(message) => Self::internal(message),
         }
     }
 }

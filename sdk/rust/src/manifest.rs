@@ -3,6 +3,8 @@
 /// The facts of a manifest that a running guest needs. Lines count from 1; 0 means that the manifest has no such key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Manifest {
+    /// The manifest's file, as the author knows it.
+    pub file: &'static str,
     /// The plugin's name.
     pub name: &'static str,
     /// The ceiling of fields, as in `reads`.
@@ -20,11 +22,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// What to tell the author who used `name` without declaring it under `key`.
-    pub(crate) fn missing(key: &str, line: u32, name: &str) -> String {
+    /// What to tell the author who used `name` without declaring it under `key`, which stands at `line`.
+    pub(crate) fn missing(&self, key: &str, line: u32, name: &str) -> String {
+        let file = self.file;
         match line {
-            0 => format!("`{name}` is used but not declared: add `{key} = [\"{name}\"]` to plugin.toml"),
-            line => format!("`{name}` is used but not declared: add \"{name}\" to `{key}` (plugin.toml, line {line})"),
+            0 => format!("`{name}` is used but not declared: add `{key} = [\"{name}\"]` to {file}"),
+            line => format!("`{name}` is used but not declared: add \"{name}\" to `{key}` ({file}, line {line})"),
         }
     }
 }

@@ -173,7 +173,7 @@ impl Ceiling {
     /// `narrowed` is what `reads()` gave; empty: all of the manifest's.
     pub(crate) fn new(manifest: &'static Manifest, narrowed: &[String]) -> Result<Self, String> {
         let declared = Reads::parse(manifest.reads.iter().copied())
-            .map_err(|name| format!("`{name}` in `reads` is no field (plugin.toml, line {})", manifest.reads_line))?;
+            .map_err(|name| format!("`{name}` in `reads` is no field ({}, line {})", manifest.file, manifest.reads_line))?;
         let reads = if narrowed.is_empty() {
             declared.clone()
         } else {
@@ -195,11 +195,11 @@ impl Ceiling {
     /// Notes a read beyond the ceiling; `is_declared` says whether the manifest itself has it.
     #[cold]
     pub(crate) fn refuse(&self, name: &str, is_declared: impl FnOnce(&Reads) -> bool) {
-        let line = self.manifest.reads_line;
+        let (file, line) = (self.manifest.file, self.manifest.reads_line);
         let message = if is_declared(&self.declared) {
-            format!("`{name}` is declared (plugin.toml, line {line}), but `reads()` left it out for these settings")
+            format!("`{name}` is declared ({file}, line {line}), but `reads()` left it out for these settings")
         } else {
-            Manifest::missing("reads", line, name)
+            self.manifest.missing("reads", line, name)
         };
         self.violation.borrow_mut().get_or_insert(message);
     }
@@ -207,7 +207,7 @@ impl Ceiling {
     /// Notes the read of a header that the manifest does not declare.
     pub(crate) fn check_header(&self, name: &str) {
         if !self.manifest.headers.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            let message = Manifest::missing("headers", self.manifest.headers_line, name);
+            let message = self.manifest.missing("headers", self.manifest.headers_line, name);
             self.violation.borrow_mut().get_or_insert(message);
         }
     }

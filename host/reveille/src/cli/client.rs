@@ -1,0 +1,83 @@
+//! A small client of the REST API: every error says what the server said.
+
+use super::Server;
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Speaks to one server with one token.
+pub struct Client {
+    http: reqwest::blocking::Client,
+    base: String,
+    token: String,
+    /// Print JSON instead of words.
+    pub json: bool,
+}
+
+/// A plain client with the house's limits; TLS by ring.
+pub fn http() -> Result<reqwest::blocking::Client> {
+    // A second call finds the provider installed; that is no error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::builder().timeout(Duration::from_secs(30)).redirect(reqwest::redirect::Policy::none()).build().context("cannot make an HTTP client")
+}
+
+impl Client {
+    /// Reads the token from the options, or from its file.
+    pub fn new(server: &Server) -> Result<Self> {
+        let token = match &server.token {
+            Some(token) => token.clone(),
+            None => std::fs::read_to_string(&server.token_file).with_context(|| {
+                format!("no API token: give --token or REVEILLE_TOKEN, or run in the folder where {} is", server.token_file.display())
+            })?,
+        };
+        Ok(Self { http: http()?, base: server.server.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
+    }
+
+    /// GET of a path under `/api/v1`.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, None)
+    }
+
+    /// POST with a JSON body.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        self.call(Method::POST, path, Some(body))
+    }
+
+    /// DELETE of a path.
+    pub fn delete(&self, path: &str) -> Result<Value> {
+        self.call(Method::DELETE, path, None)
+    }
+
+    fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        let mut request = self.http.request(method.clone(), &url).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().with_context(|| format!("cannot reach {} (is the server running? --server says where)", self.base))?;
+        let status = response.status();
+        let text = response.text().with_context(|| format!("the answer to {method} {url} broke off"))?;
+        let value: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        if !status.is_success() {
+            bail!("{}", problem(status.as_u16(), &value));
+        }
+        Ok(value)
+    }
+}
+
+/// An RFC 9457 problem in words, its list of problems below.
+fn problem(status: u16, value: &Value) -> String {
+    let title = value["title"].as_str().unwrap_or("the server refused");
+    let detail = value["detail"].as_str().map(|d| format!(": {d}")).unwrap_or_default();
+    let list: String = value["problems"].as_array().into_iter().flatten().map(|p| format!("\n  {}", one_problem(p))).collect();
+    format!("{title}{detail} ({status}){list}")
+}
+
+fn one_problem(problem: &Value) -> String {
+    let Some(message) = problem["message"].as_str() else { return problem.as_str().map_or_else(|| problem.to_string(), str::to_owned) };
+    match (problem["file"].as_str(), problem["line"].as_u64()) {
+        (Some(file), Some(line)) => format!("{file}:{line}: {message}"),
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: `serve` and `init` work on this machine; everything else is a thin client of the REST API.
+
+mod client;
+mod config;
+mod deadletter;
+mod incident;
+mod oncall;
+mod output;
+mod people;
+mod plugin;
+mod send;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+pub use output::print_error;
+
+/// A self-hosted incident server: alerts in, the right person paged until somebody answers.
+#[derive(Parser)]
+#[command(name = "reveille", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(crate::serve::ServeArgs),
+    /// Write a first configuration into a new folder.
+    Init(crate::init::InitArgs),
+    /// Post an alert to an integration, as a monitoring tool would.
+    Send(send::SendArgs),
+    /// List incidents and answer them.
+    Incident(incident::IncidentArgs),
+    /// Who is on call.
+    Oncall(oncall::OnCallArgs),
+    /// Look at the installed plugins.
+    Plugin(plugin::PluginArgs),
+    /// Plan, apply and export the configuration.
+    Config(config::ConfigArgs),
+    /// Look at bodies that could not be taken in, and try them again.
+    Deadletter(deadletter::DeadLetterArgs),
+    /// Make integration keys, API tokens, sign-in links.
+    Access(people::AccessArgs),
+}
+
+/// How to reach the server.
+#[derive(Args, Clone)]
+pub struct Server {
+    /// Address of the server.
+    #[arg(long, env = "REVEILLE_SERVER", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// API token. Without it, the token that `init` wrote is read from `--token-file`.
+    #[arg(long, env = "REVEILLE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// File with the API token.
+    #[arg(long, env = "REVEILLE_TOKEN_FILE", default_value = "data/cli.token")]
+    token_file: PathBuf,
+    /// Print the API's JSON instead of words.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one command to its end.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Serve(args) => crate::serve::run(&args),
+        Command::Init(args) => crate::init::run(&args),
+        Command::Send(args) => send::run(&args),
+        Command::Incident(args) => incident::run(&args),
+        Command::Oncall(args) => oncall::run(&args),
+        Command::Plugin(args) => plugin::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Deadletter(args) => deadletter::run(&args),
+        Command::Access(args) => people::run(&args),
+    }
+}

@@ -1,0 +1,201 @@
+//! What this room asks of its neighbours, as small traits: the binary hands in the real ones, tests hand in doubles.
+
+use domain::command::Command;
+use domain::id::{DeadLetterId, IncidentId, JournalId, OverrideId, Revision, RotationId, UserId};
+use domain::installation::Installation;
+use domain::schedule::Override;
+use domain::time::Millis;
+use ports::{BoxFuture, Clock, Journal, Live, PluginHost, Store, Wakes};
+use serde::Serialize;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+/// Everything that [`crate::router`] is built from.
+pub struct WebParts {
+    pub store: Arc<dyn Store>,
+    pub journal: Arc<dyn Journal>,
+    pub clock: Arc<dyn Clock>,
+    pub live: Arc<Live>,
+    pub wakes: Arc<Wakes>,
+    pub plugin_host: Arc<dyn PluginHost>,
+    pub commands: Arc<dyn Commands>,
+    pub configure: Arc<dyn Configure>,
+    pub roster: Arc<dyn Roster>,
+    pub links: Arc<dyn PageLinks>,
+    /// How people reach this server, without a slash at its end, such as `https://reveille.example.org`.
+    pub public_url: String,
+    /// Turns true when the server drains: live streams end then.
+    pub stopping: watch::Receiver<bool>,
+    /// Writes the metrics in Prometheus' text format; `None`: `/metrics` is not served here.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+}
+
+/// What became of a command that was journaled and committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandOutcome {
+    /// Done; one sentence for the person.
+    Done(String),
+    /// Not done, and why; nothing changed.
+    Refused(String),
+}
+
+/// Why nobody can say what became of a command.
+#[derive(Debug, Clone, Error)]
+pub enum CommandFailure {
+    /// The journal did not take it: nothing happened.
+    #[error("it could not be stored: {0}")]
+    NotStored(String),
+    /// It is on disk and will be done, but not yet.
+    #[error("it is stored and will be done, but that takes longer than usual")]
+    Slow,
+}
+
+/// How far the pipeline has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// The last durable record.
+    pub journal_head: JournalId,
+    /// Everything up to here is decided and committed.
+    pub cursor: JournalId,
+    /// Events that wait for a decision or its commit.
+    pub queued: u64,
+}
+
+/// Commands to the pipeline. Each is journaled, and answered once its effect is committed.
+pub trait Commands: Send + Sync {
+    fn command(&self, command: Command) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>>;
+    /// Takes a dead letter in again, with the plugins that are in force now.
+    fn replay(&self, letter: DeadLetterId) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>>;
+    /// Puts a dead letter aside; its record stays.
+    fn discard(&self, letter: DeadLetterId) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>>;
+    fn backlog(&self) -> Backlog;
+}
+
+/// A document of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+pub struct BundleFile {
+    /// Its name, for messages; ends in `.yaml`, `.yml` or `.json`.
+    pub path: String,
+    pub text: String,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConfigProblem {
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// What is wrong and how to put it right, such as `unknown rotation "nihgts", did you mean "nights"?`.
+    pub message: String,
+}
+
+/// What happens to a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    Added,
+    Changed,
+    Removed,
+}
+
+/// One difference between the configuration in force and another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Change {
+    pub change: ChangeKind,
+    /// Such as `rotation`.
+    pub kind: String,
+    pub name: String,
+    /// What of it, in words; may be empty.
+    pub details: String,
+}
+
+/// What applying would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Plan {
+    /// The revision in force.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    pub changes: Vec<Change>,
+    /// What works but is probably not meant.
+    pub warnings: Vec<String>,
+}
+
+/// What was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Applied {
+    /// The revision in force now.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    pub changes: Vec<Change>,
+    pub warnings: Vec<String>,
+}
+
+/// Why a configuration was not applied; the one in force stays.
+#[derive(Debug, Clone, Error)]
+pub enum ConfigureError {
+    #[error("the configuration has {} problems", .0.len())]
+    Problems(Vec<ConfigProblem>),
+    /// Somebody else applied another one meanwhile.
+    #[error("the configuration in force is revision {current}, not {expected}")]
+    Conflict { expected: Revision, current: Revision },
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Configuration as code.
+pub trait Configure: Send + Sync {
+    /// Checks the documents, down to loading their plugins, and says what would change.
+    fn plan(&self, files: Vec<BundleFile>) -> BoxFuture<'static, Result<Plan, ConfigureError>>;
+    /// Puts the documents in force as a whole: what they do not name is gone. Writes its own audit row, by `actor`, in the same transaction.
+    fn apply(
+        &self,
+        files: Vec<BundleFile>,
+        expected: Option<Revision>,
+        actor: String,
+    ) -> BoxFuture<'static, Result<Applied, ConfigureError>>;
+    /// The documents in force.
+    fn export(&self) -> BoxFuture<'static, Result<(Revision, Vec<BundleFile>), ConfigureError>>;
+}
+
+/// A stretch of time in which one person, or nobody, is on call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    pub from: Millis,
+    /// First instant after.
+    pub until: Millis,
+    /// `None`: a gap.
+    pub user: Option<UserId>,
+    /// The override that says so.
+    pub by_override: Option<OverrideId>,
+}
+
+/// Who is on call, and when.
+pub trait Roster: Send + Sync {
+    /// The shifts of a rotation from `from` until `until`, without holes (gaps are shifts of nobody), each cut to that window.
+    fn shifts(&self, installation: &Installation, overrides: &[Override], rotation: &RotationId, from: Millis, until: Millis) -> Vec<Shift>;
+}
+
+/// What a link in a page stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageLink {
+    pub incident: IncidentId,
+    /// Whom it was sent to: acts as them.
+    pub user: UserId,
+    pub expires_at: Millis,
+}
+
+/// Why a page link does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LinkFailure {
+    #[error("the link is broken: part of it is missing, or it was never ours")]
+    Broken,
+    #[error("the link has expired")]
+    Expired,
+}
+
+/// Checks the links in pages.
+pub trait PageLinks: Send + Sync {
+    fn verify(&self, token: &str, now: Millis) -> Result<PageLink, LinkFailure>;
+}

@@ -1,0 +1,84 @@
+//! `cargo xtask test`: everything that has a test, with real peers.
+
+use crate::plugins;
+use crate::tools::{Package, cargo, ensure_packages, root, run, target_dir};
+use anyhow::Result;
+
+/// What the tests run against. PostgreSQL and Redis join when the code that speaks to them does.
+const PEERS: &[Package] = &[
+    Package { name: "prometheus", proof: &["prometheus"] },
+    Package { name: "prometheus-alertmanager", proof: &["prometheus-alertmanager"] },
+    Package { name: "chromium", proof: &["chromium"] },
+    Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
+];
+
+/// Builds and runs all tests; `args` go to the test runner of the main workspace.
+pub fn test(args: &[String]) -> Result<()> {
+    ensure_packages(PEERS)?;
+    let dist = plugins::build()?;
+    plugins::build_guests()?;
+    build_programs()?;
+    eprintln!("xtask: the plugins' own tests");
+    let mut native = cargo(&["test", "--release", "--locked"]);
+    native.current_dir(root().join("plugins"));
+    native.env("CARGO_TARGET_DIR", plugins::workspace_target("REVEILLE_PLUGINS_TARGET", &root().join("plugins")));
+    run(&mut native)?;
+    eprintln!("xtask: the host, the SDK and the stories");
+    let mut host = with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", "reveille/sim"]));
+    host.env("REVEILLE_PLUGINS", dist).args(args.iter().skip_while(|a| *a == "--"));
+    run(&mut host)
+}
+
+/// The promises' tests for longer, their counts printed.
+pub fn soak(args: &[String]) -> Result<()> {
+    ensure_packages(PEERS)?;
+    let dist = plugins::build()?;
+    build_programs()?;
+    let mut soak = with_surroundings(cargo(&[
+        "test",
+        "--release",
+        "-p",
+        "reveille-tests",
+        "--locked",
+        "--features",
+        "reveille/sim",
+        "--test",
+        "promises",
+    ]));
+    soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
+    soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
+    run(&mut soak)
+}
+
+/// The program as the stories drive it, the phone, and the layer that forgets.
+fn build_programs() -> Result<()> {
+    eprintln!("xtask: building the host");
+    run(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "reveille",
+        "-p",
+        "reveille-sink",
+        "-p",
+        "powercut",
+        "--features",
+        "reveille/sim",
+    ]))
+}
+
+fn with_surroundings(mut cargo: std::process::Command) -> std::process::Command {
+    cargo.env("REVEILLE_TARGET", target_dir().join("release"));
+    cargo.env(
+        "REVEILLE_GUESTS",
+        plugins::workspace_target("REVEILLE_GUESTS_TARGET", &root().join("tests/guests")).join("wasm32-wasip2/release"),
+    );
+    if std::env::var_os("REVEILLE_CORPUS").is_none() {
+        let beside = root().join("../shared/corpus");
+        if beside.is_dir() {
+            cargo.env("REVEILLE_CORPUS", beside);
+        }
+    }
+    cargo
+}
