@@ -1,1 +1,27 @@
 //! Configuration as YAML documents and the server's TOML file, to and from domain types.
+//!
+//! A document is read three times over: as a tree of values with their places ([`node`]), against the JSON Schema of its kind, which is
+//! the one that editors get ([`shape`]), and as a typed value whose references are looked up ([`check`]). Each reading reports every
+//! problem that it finds, with file, line and the nearest valid name.
+
+pub mod bundle;
+pub mod change;
+mod check;
+pub mod kinds;
+pub mod limits;
+mod node;
+pub mod plugin_use;
+pub mod problem;
+mod reach;
+pub mod schema;
+pub mod secret;
+pub mod server;
+mod shape;
+pub mod text;
+
+pub use bundle::Bundle;
+pub use change::{Change, diff};
+pub use kinds::{Document, Kind};
+pub use problem::Problem;
+pub use secret::{Secret, SecretError, Source};
+pub use server::ServerFile;

@@ -5,6 +5,23 @@ use crate::time::Millis;
 use crate::timeline::Cause;
 use serde::{Deserialize, Serialize};
 
+mod advance;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+pub use advance::{Advance, Begun, Said, StepPage, advance, hurried};
+pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan};
+
+/// Most runs of one incident; policies that name each other in a ring end here, and then in the last resort.
+pub const RUNS_LIMIT: usize = 64;
+/// How long after one round of the last resort the next begins.
+pub const LAST_RESORT_SECONDS: u32 = 600;
+/// The least time between two rounds of a policy, whatever it says.
+pub const ROUND_SECONDS_MIN: u32 = 1;
+/// How soon a round is done again when nobody in it could be reached.
+pub const HURRIED_ROUND_SECONDS: u32 = 30;
+
 /// Who or what in the installation is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
@@ -12,6 +29,17 @@ pub enum Target {
     Rotation(RotationId),
     Team(TeamId),
     User(UserId),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Policy(id) => write!(f, "policy {id}"),
+            Self::Rotation(id) => write!(f, "rotation {id}"),
+            Self::Team(id) => write!(f, "team {id}"),
+            Self::User(id) => write!(f, "{id}"),
+        }
+    }
 }
 
 /// Interrupt people now and escalate; put it on the work list and wake nobody; or only keep it for the record.

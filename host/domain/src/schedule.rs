@@ -167,6 +167,9 @@ impl<'a> Calendar<'a> {
 
     /// The end of a turn, after `at`: turns that a zone swallowed whole are passed over.
     fn next_handoff(&self, turn: i64, at: Millis) -> Millis {
+        if self.rotation.members.is_empty() {
+            return Millis(i64::MAX);
+        }
         (turn + 1..=turn + 3).map(|next| self.handoff(next)).find(|handoff| *handoff > at).unwrap_or(Millis(i64::MAX))
     }
 
@@ -329,6 +332,8 @@ mod tests {
         }
         let daily = super::tests::rotation("UTC", "2026-01-05T09:00", Turn::Days(1), &["alice"]);
         assert_eq!(shifts(&daily, &[], Millis(i64::MIN), Millis(i64::MAX)).len(), SHIFTS_LIMIT);
+        let empty = super::tests::rotation("UTC", "2026-01-05T09:00", Turn::Days(1), &[]);
+        assert_eq!(shifts(&empty, &[], Millis(i64::MIN), Millis(i64::MAX)), []);
     }
 
     fn zones() -> impl Strategy<Value = &'static str> {

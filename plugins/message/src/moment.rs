@@ -26,7 +26,7 @@ impl Zone {
         let (Ok(at), Ok(now)) = (Timestamp::from_millisecond(at_ms), Timestamp::from_millisecond(now_ms)) else {
             return String::new();
         };
-        let (at, now) = (at.to_zoned(self.0.clone()), now.to_zoned(self.0.clone()));
+        let (at, now) = (at.to_zoned_datetime(self.0.clone()), now.to_zoned_datetime(self.0.clone()));
         let format = if at.date() == now.date() {
             "%H:%M %Z"
         } else if at.year() == now.year() {

@@ -65,7 +65,7 @@ impl Hours {
     /// Whether this instant (milliseconds since 1970) is meant. One that no calendar holds is not.
     pub fn hold(&self, at_ms: i64) -> bool {
         let Ok(at) = Timestamp::from_millisecond(at_ms) else { return false };
-        let local = at.to_zoned(self.zone.clone());
+        let local = at.to_zoned_datetime(self.zone.clone());
         self.inside(local.weekday(), minute_of(local.time())) != self.outside
     }
 

@@ -41,6 +41,7 @@ impl<P: Plugin> Loaded<P> {
         Ok((Self { plugin, ceiling: Rc::new(ceiling) }, reads))
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn ceiling(&self) -> &Rc<Ceiling> {
         &self.ceiling
     }

@@ -1,0 +1,33 @@
+//! A `notify` plugin that imports `lookup`, which that hook may not have.
+
+wit_bindgen::generate!({
+    path: "../../../wit/v0.1",
+    inline: "package test:nosy; world nosy {
+        import reveille:plugin/lookup@0.1.0; export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/notify@0.1.0;
+    }",
+    world: "test:nosy/nosy",
+    generate_all,
+});
+
+use exports::reveille::plugin::notify::{Outcome, Page, Request, Response};
+use exports::reveille::plugin::{lifecycle, notify};
+use reveille::plugin::types::Error;
+
+struct Nosy;
+
+impl lifecycle::Guest for Nosy {
+    fn configure(_: String) -> Result<Vec<String>, Vec<lifecycle::Problem>> {
+        Ok(Vec::new())
+    }
+}
+
+impl notify::Guest for Nosy {
+    fn render(_: Page) -> Result<Request, Error> {
+        Err(Error::Internal(format!("{:?}", reveille::plugin::lookup::find("catalog", "checkout"))))
+    }
+    fn interpret(_: Page, _: u32, _: Response) -> Result<Outcome, Error> {
+        Ok(Outcome::Accepted(None))
+    }
+}
+
+export!(Nosy);
