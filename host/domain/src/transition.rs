@@ -13,13 +13,15 @@ mod wake;
 mod cases;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod world;
 
 pub use alert::decide;
 pub use command::{Said, obey};
 pub use notice::{RETRIGGER_SECONDS, note, notice_key};
 pub use wake::wake;
 
-use crate::alert::{LABEL_VALUE_LIMIT_BYTES, LINKS_LIMIT, Severity, Status};
+use crate::alert::{DETAILS_LIMIT_BYTES, LINKS_LIMIT, Severity, Status};
 use crate::command::Actor;
 use crate::decision::Outcome;
 use crate::expiry::Availability;
@@ -130,7 +132,7 @@ impl<'a> Transition<'a> {
     }
 
     fn line(&mut self, incident: IncidentId, kind: LineKind, text: String, actor: Actor, cause: Option<Cause>) {
-        let text = crate::alert::cut(&text, LABEL_VALUE_LIMIT_BYTES);
+        let text = crate::alert::cut(&text, DETAILS_LIMIT_BYTES);
         self.change.lines.push((incident, Line { at: self.moment.at, kind, text, actor, cause }));
     }
 

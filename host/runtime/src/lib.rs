@@ -1,3 +1,42 @@
-//! x
-#[allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic)]
+//! The sandbox: finds, verifies, compiles, configures and calls plugins through wasmtime. It knows the contract and nothing of incidents.
+//!
+//! A plugin lies in `<plugins_dir>/<name>/` as `plugin.wasm` and `plugin.toml`. [`Sandbox`] prepares it for one place ([`ports::Plugin`]);
+//! each thread asks it through a warm instance of its own ([`ports::Instance`]). Every call has a deadline, every instance a ceiling of
+//! memory, every result a size; whatever traps is thrown away, and a plugin that fails again and again is left alone for a while.
+
+mod assets;
 mod bindings;
+mod breaker;
+mod cache;
+mod cell;
+mod compiler;
+mod declared;
+mod engine;
+mod error;
+mod grants;
+mod hook;
+mod keyring;
+mod lift;
+mod limits;
+mod lower;
+mod manifest;
+mod meter;
+mod normalized;
+mod prepared;
+mod reads;
+mod sandbox;
+mod settings;
+mod shape;
+mod warm;
+mod world;
+
+pub use error::RuntimeError;
+pub use keyring::{Algorithm, Key, KeyRing};
+pub use sandbox::Sandbox;
+pub use settings::{BreakerSettings, RuntimeSettings, SandboxLimits};
+
+use ports::Alarm;
+use std::sync::{Arc, OnceLock};
+
+/// Where trouble is reported; set once the one who listens exists. Until then it is only logged.
+pub type LateAlarm = Arc<OnceLock<Arc<dyn Alarm>>>;

@@ -1,1 +1,30 @@
-//! SQLite behind the Store and Journal ports.
+//! `SQLite` behind the [`Store`](ports::Store) and [`Journal`](ports::Journal) ports: two files, each with its own writer thread, group
+//! commit and checkpoints off the hot path.
+//!
+//! What must hold: nobody is told "done" before an fsync; a failed fsync ends the process and is never tried again; a job that fails takes
+//! nothing of its neighbours with it; the memory of the writer never differs from its file.
+
+mod checkpoint;
+mod codec;
+mod error;
+mod fault;
+mod file;
+mod heat;
+mod journal;
+mod lock;
+mod options;
+mod reader;
+mod rows;
+mod schema;
+mod sqlite;
+mod statement;
+mod writer;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use error::OpenError;
+pub use fault::FAIL_POINTS;
+pub use journal::SqliteJournal;
+pub use options::{Checkpoints, JournalOptions, StoreOptions};
+pub use sqlite::SqliteStore;

@@ -84,7 +84,7 @@ impl Enrich for Catalog {
 }
 
 impl Catalog {
-    fn patch(&self, alert: &Alert, key: &str, row: &Row) -> Patch {
+    fn patch(&self, alert: &Alert, key: &str, row: &lookup::Row) -> Patch {
         let settings = &self.settings;
         let mut patch = Patch::because(format!("service catalog: {key}"));
         let cell = |column: &String| row.get(column).filter(|value| !value.is_empty());

@@ -1,7 +1,7 @@
 //! When a rule applies: tests of fields, joined by all, any and not.
 
 use regex::Regex;
-use reveille_sdk::{Error, Result};
+use reveille_sdk::{AlertField, Error, Result};
 use serde::Deserialize;
 
 use crate::field::Field;
@@ -20,16 +20,18 @@ pub struct ConditionSettings {
     /// The field to test.
     pub field: Option<String>,
     /// The very text.
-    pub equals: Option<String>,
+    pub is: Option<String>,
     /// One of these texts.
     #[serde(rename = "in")]
     pub one_of: Option<Vec<String>>,
-    /// With `*`; letter case does not count.
+    /// The whole text, with `*`.
     pub wildcard: Option<String>,
-    /// For the whole text.
+    /// Found anywhere in the text.
     pub regex: Option<String>,
     /// Whether the field is there at all.
-    pub present: Option<bool>,
+    pub exists: Option<bool>,
+    /// For `is`, `in`, `wildcard` and `regex`.
+    pub ignore_case: bool,
     /// Each holds.
     pub all: Option<Vec<ConditionSettings>>,
     /// At least one holds.
@@ -82,9 +84,9 @@ impl Condition {
     /// The regular expression that captures: the first as written that is not under a `not`.
     pub fn capturing(&self) -> Option<(usize, &Regex)> {
         match self {
-            Self::Test(slot, Pattern::Regex(regex)) => Some((*slot, regex)),
+            Self::Test(slot, pattern) => pattern.as_regex().map(|regex| (*slot, regex)),
             Self::All(conditions) | Self::Any(conditions) => conditions.iter().find_map(Self::capturing),
-            Self::Test(..) | Self::Present(..) | Self::Not(_) => None,
+            Self::Present(..) | Self::Not(_) => None,
         }
     }
 }
@@ -113,31 +115,25 @@ fn compile_list(list: &[ConditionSettings], slots: &mut Slots, depth: usize, nam
     compiled.map(|(place, one)| compile(one, slots, depth + 1).map_err(|error| error.within(&format!("{name}/{place}")))).collect()
 }
 
-fn no_test(s: &ConditionSettings) -> bool {
-    s.equals.is_none() && s.one_of.is_none() && s.wildcard.is_none() && s.regex.is_none() && s.present.is_none()
+fn no_test(settings: &ConditionSettings) -> bool {
+    let ConditionSettings { is, one_of, wildcard, regex, exists, .. } = settings;
+    is.is_none() && one_of.is_none() && wildcard.is_none() && regex.is_none() && exists.is_none()
 }
 
 fn test(settings: &ConditionSettings, field: &str, slots: &mut Slots) -> Result<Condition> {
     let field = Field::parse(field).map_err(|why| Error::setting("/field", why.to_string()))?;
     let slot = slots.slot(&field);
-    let pattern = match settings {
-        ConditionSettings { present: Some(wanted), equals: None, one_of: None, wildcard: None, regex: None, .. } => {
-            return Ok(Condition::Present(slot, *wanted));
-        }
-        ConditionSettings { equals: Some(text), one_of: None, wildcard: None, regex: None, present: None, .. } => Pattern::Equals(text.clone()),
-        ConditionSettings { one_of: Some(list), equals: None, wildcard: None, regex: None, present: None, .. } => {
-            if list.is_empty() || list.len() > LIST_MAX {
-                return Err(Error::setting("/in", format!("must have 1 to {LIST_MAX} texts")));
-            }
-            Pattern::OneOf(list.clone())
-        }
-        ConditionSettings { wildcard: Some(text), equals: None, one_of: None, regex: None, present: None, .. } => {
-            Pattern::wildcard(text).map_err(|why| Error::setting("/wildcard", why))?
-        }
-        ConditionSettings { regex: Some(text), equals: None, one_of: None, wildcard: None, present: None, .. } => {
-            Pattern::regex(text).map_err(|why| Error::setting("/regex", why))?
-        }
-        _ => return Err(Error::setting("", "must have exactly one test: `equals`, `in`, `wildcard`, `regex` or `present`")),
+    let ConditionSettings { is, one_of, wildcard, regex, exists, ignore_case, .. } = settings;
+    // Routing keys are compared without case wherever they stand.
+    let fold = *ignore_case || field == Field::Alert(AlertField::RoutingKey);
+    let pattern = match (is, one_of, wildcard, regex, exists) {
+        (Some(text), None, None, None, None) => Pattern::is(text, fold),
+        (None, Some(list), None, None, None) if (1..=LIST_MAX).contains(&list.len()) => Pattern::one_of(list, fold),
+        (None, Some(_), None, None, None) => return Err(Error::setting("/in", format!("must have 1 to {LIST_MAX} texts"))),
+        (None, None, Some(text), None, None) => Pattern::wildcard(text, fold).map_err(|why| Error::setting("/wildcard", why))?,
+        (None, None, None, Some(text), None) => Pattern::regex(text, fold).map_err(|why| Error::setting("/regex", why))?,
+        (None, None, None, None, Some(wanted)) => return Ok(Condition::Present(slot, *wanted)),
+        _ => return Err(Error::setting("", "must have exactly one test: `is`, `in`, `wildcard`, `regex` or `exists`")),
     };
     Ok(Condition::Test(slot, pattern))
 }

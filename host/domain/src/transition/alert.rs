@@ -78,7 +78,9 @@ impl Transition<'_> {
             return self.repeat(id, report);
         }
         let joinable = self.joinable(report);
-        if report.is_info() && joinable.is_none() {
+        // A word for the record has nothing to open, and takes nothing away from what waits or is suppressed.
+        let held = self.ground.alert.as_ref().is_some_and(|s| s.status == Status::Firing && s.incident.is_none() && s.severity != Severity::Info);
+        if report.is_info() && (joinable.is_none() || held) {
             return self.ends(Outcome::Recorded, None);
         }
         if let Some(id) = joinable {

@@ -1,0 +1,339 @@
+//! Do the documents fit together? Looks up every name that one uses of another, and turns them into the installation.
+
+use crate::bundle::{Bundle, Placed};
+use crate::kinds::{Document, Kind, PolicyDocument};
+use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
+use crate::node::{Place, Segment};
+use crate::plugin_use::{Use, settings_text};
+use crate::problem::{Problem, hint};
+use crate::reach;
+use crate::text::Name;
+use domain::alert::Label;
+use domain::contact::Contact;
+use domain::escalation::{Policy, Step, Target};
+use domain::id::{PipelineId, Revision, UserId};
+use domain::inbound::BODY_LIMIT_BYTES;
+use domain::installation::{ContactMethod, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse, Service, Team, User};
+use domain::schedule::{Rotation, Turn};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The pipeline of integrations that name none. Without a document it has no stages: an alert's entity is its incident, and the
+/// default policy is paged.
+pub(crate) const DEFAULT_PIPELINE: &str = "default";
+/// The table that the service catalog is.
+const CATALOG: &str = "catalog";
+/// How long after its last step a policy begins again, unless it says so.
+const REPEAT_AFTER_SECONDS: u32 = 300;
+
+fn key(name: &str) -> Segment {
+    Segment::Key(name.to_owned())
+}
+
+/// The names of each kind that there are, built-in ones included.
+struct Names(BTreeMap<Kind, BTreeSet<String>>);
+
+impl Names {
+    fn of(bundle: &Bundle) -> Self {
+        let mut names: BTreeMap<Kind, BTreeSet<String>> = BTreeMap::new();
+        names.entry(Kind::Pipeline).or_default().insert(DEFAULT_PIPELINE.to_owned());
+        names.entry(Kind::Table).or_default().insert(CATALOG.to_owned());
+        let whole = bundle.documents.iter().map(|placed| (placed.document.kind(), placed.document.id()));
+        let broken = bundle.broken.iter().map(|(kind, id)| (*kind, id.as_str()));
+        for (kind, id) in whole.chain(broken) {
+            names.entry(kind).or_default().insert(id.to_owned());
+        }
+        Self(names)
+    }
+
+    /// What is wrong with a reference.
+    fn missing(&self, kind: Kind, name: &str) -> Option<String> {
+        let known = self.0.get(&kind);
+        if known.is_some_and(|known| known.contains(name)) {
+            return None;
+        }
+        let hint = hint(name, known.into_iter().flatten().map(String::as_str));
+        Some(format!("there is no {} `{name}`{hint}", kind.word()))
+    }
+}
+
+/// Tells everything that is wrong between documents.
+pub(crate) fn references(bundle: &Bundle, problems: &mut Vec<Problem>) {
+    let names = Names::of(bundle);
+    duplicates(bundle, problems);
+    for placed in &bundle.documents {
+        // Where a file could not be read, what is missing may be in it: one problem, not a hundred.
+        if !bundle.unreadable {
+            for (path, kind, name) in uses(&placed.document) {
+                if let Some(problem) = names.missing(kind, name) {
+                    placed.tell(&path, problem, problems);
+                }
+            }
+        }
+        own_rules(placed, problems);
+    }
+    reach::circles(bundle, problems);
+    settings(bundle, problems);
+}
+
+fn duplicates(bundle: &Bundle, problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<(Kind, &str), &Placed> = BTreeMap::new();
+    for placed in &bundle.documents {
+        let id = (placed.document.kind(), placed.document.id());
+        match first.get(&id) {
+            Some(earlier) => {
+                let at = format!("{}:{}", earlier.file, earlier.node.place_of_key("id").line);
+                placed.tell(&[key("id")], format!("is there twice; the first is at {at}"), problems);
+            }
+            None => drop(first.insert(id, placed)),
+        }
+    }
+}
+
+/// Every name that a document uses of another: where, of which kind, and which.
+fn uses(document: &Document) -> Vec<(Vec<Segment>, Kind, &str)> {
+    let mut uses = Vec::new();
+    match document {
+        Document::Settings(d) => uses.push((vec![key("default_policy")], Kind::Policy, d.default_policy.0.as_str())),
+        Document::Team(d) => {
+            uses.extend(each("members", Kind::User, &d.members));
+            uses.extend(d.default_policy.iter().map(|name| (vec![key("default_policy")], Kind::Policy, name.0.as_str())));
+        }
+        Document::Rotation(d) => {
+            uses.push((vec![key("team")], Kind::Team, &d.team.0));
+            uses.extend(each("members", Kind::User, &d.members));
+        }
+        Document::Policy(d) => {
+            uses.push((vec![key("team")], Kind::Team, &d.team.0));
+            uses.extend(pages(d));
+        }
+        Document::Service(d) => uses.extend(d.team.iter().map(|name| (vec![key("team")], Kind::Team, name.0.as_str()))),
+        Document::Integration(d) => {
+            uses.push((vec![key("team")], Kind::Team, &d.team.0));
+            uses.extend(d.pipeline.iter().map(|name| (vec![key("pipeline")], Kind::Pipeline, name.0.as_str())));
+            uses.extend(d.default_policy.iter().map(|name| (vec![key("default_policy")], Kind::Policy, name.0.as_str())));
+        }
+        Document::Grant(d) => uses.extend(each("lookups", Kind::Table, &d.lookups)),
+        Document::User(_) | Document::Pipeline(_) | Document::Channel(_) | Document::Table(_) => {}
+    }
+    uses
+}
+
+fn each<'a>(field: &'a str, kind: Kind, names: &'a [Name]) -> impl Iterator<Item = (Vec<Segment>, Kind, &'a str)> {
+    names.iter().enumerate().map(move |(index, name)| (vec![key(field), Segment::Index(index)], kind, name.0.as_str()))
+}
+
+fn pages(policy: &PolicyDocument) -> impl Iterator<Item = (Vec<Segment>, Kind, &str)> {
+    policy.steps.iter().enumerate().flat_map(|(step, entry)| {
+        entry.page.iter().enumerate().map(move |(index, target)| {
+            let path = vec![key("steps"), Segment::Index(step), key("page"), Segment::Index(index)];
+            let (kind, name) = match &target.0 {
+                Target::Policy(id) => (Kind::Policy, id.as_str()),
+                Target::Rotation(id) => (Kind::Rotation, id.as_str()),
+                Target::Team(id) => (Kind::Team, id.as_str()),
+                Target::User(id) => (Kind::User, id.as_str()),
+            };
+            (path, kind, name)
+        })
+    })
+}
+
+/// What a document must hold whatever the others say.
+fn own_rules(placed: &Placed, problems: &mut Vec<Problem>) {
+    match &placed.document {
+        Document::Policy(policy) => policy_rules(placed, policy, problems),
+        Document::Table(table) if table.id.0 == CATALOG => {
+            placed.tell(&[key("id")], "`catalog` is made from the services: choose another name", problems);
+        }
+        Document::Integration(d) => {
+            if d.body_limit.as_ref().is_some_and(|limit| limit.0 == 0 || limit.0 > BODY_LIMIT_BYTES) {
+                placed.tell(&[key("body_limit")], "must be from 1B to 5MiB", problems);
+            }
+            if d.expire_after.as_ref().is_some_and(|delay| delay.0 == 0) {
+                placed.tell(&[key("expire_after")], "must be longer than nothing", problems);
+            }
+        }
+        Document::Team(team) => {
+            for (index, name) in team.members.iter().enumerate() {
+                if team.members[..index].contains(name) {
+                    placed.tell(&[key("members"), Segment::Index(index)], format!("`{}` is there twice", name.0), problems);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn policy_rules(placed: &Placed, policy: &PolicyDocument, problems: &mut Vec<Problem>) {
+    if policy.steps.is_empty() {
+        placed.tell(&[key("steps")], "the policy is empty: it needs at least one step", problems);
+    }
+    if policy.steps.len() > STEPS_LIMIT {
+        placed.tell(&[key("steps")], format!("these are too many steps: at most {STEPS_LIMIT}"), problems);
+    }
+    if policy.repeat > REPEAT_LIMIT {
+        placed.tell(&[key("repeat")], format!("{} is too large: at most {REPEAT_LIMIT}", policy.repeat), problems);
+    }
+    for (index, step) in policy.steps.iter().enumerate() {
+        if step.page.is_empty() {
+            placed.tell(&[key("steps"), Segment::Index(index), key("page")], "the step pages nobody", problems);
+        }
+    }
+}
+
+fn settings(bundle: &Bundle, problems: &mut Vec<Problem>) {
+    let found = bundle.documents.iter().find_map(|placed| match &placed.document {
+        Document::Settings(settings) => Some((placed, settings)),
+        _ => None,
+    });
+    let broken = bundle.broken.iter().any(|(kind, _)| *kind == Kind::Settings);
+    match found {
+        Some((placed, settings)) => {
+            let name = &settings.default_policy.0;
+            let exists = bundle.documents().any(|d| d.kind() == Kind::Policy && d.id() == name);
+            // A broken user may be the one that it reaches.
+            if exists && bundle.broken.is_empty() && !bundle.unreadable && !reach::reaches_somebody(bundle, name) {
+                let message = format!("policy `{name}` reaches nobody: none of its steps leads to a user with a contact");
+                placed.tell(&[key("default_policy")], message, problems);
+            }
+        }
+        None if broken || bundle.unreadable => {}
+        None => problems.push(Problem::new(
+            "",
+            Place::default(),
+            "",
+            "there is no default policy: add a document `kind: Settings` with `default_policy`, so that nothing goes unheard",
+        )),
+    }
+}
+
+/// Tells granted secrets and keys that the server does not have.
+pub(crate) fn grants(bundle: &Bundle, secrets: &[&str], keys: &[&str], problems: &mut Vec<Problem>) {
+    for placed in &bundle.documents {
+        let Document::Grant(grant) = &placed.document else { continue };
+        for (field, table, granted, known) in [("secrets", "secrets", &grant.secrets, secrets), ("keys", "keys", &grant.keys, keys)] {
+            for (index, name) in granted.iter().enumerate().filter(|(_, name)| !known.contains(&name.0.as_str())) {
+                let hint = hint(&name.0, known.iter().copied());
+                let message = format!("the server has no [{table}.{}]{hint}", name.0);
+                placed.tell(&[key(field), Segment::Index(index)], message, problems);
+            }
+        }
+    }
+}
+
+/// The installation; only for documents that [`references`] found nothing wrong with.
+pub(crate) fn installation(bundle: &Bundle) -> Installation {
+    let mut made = Installation { revision: Revision(0), ..Installation::default() };
+    let stages = |uses: &[Use]| uses.iter().map(Use::to_domain).collect();
+    let fallback = PipelineId::from(DEFAULT_PIPELINE);
+    let empty = Pipeline { id: fallback.clone(), enrich: Vec::new(), filter: Vec::new(), dedupe: Vec::new(), route: Vec::new() };
+    made.pipelines.insert(fallback, empty);
+    for document in bundle.documents() {
+        let id = document.id().to_owned();
+        match document {
+            Document::Settings(d) => made.default_policy = d.default_policy.0.clone().into(),
+            Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
+            Document::Service(d) => {
+                let extra: Vec<Label> = d.extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                let service = Service {
+                    id: id.clone().into(),
+                    name: d.name.clone().unwrap_or_else(|| id.clone()),
+                    team: d.team.as_ref().map(|team| team.0.clone().into()),
+                    runbook: d.runbook.clone(),
+                    tier: d.tier.clone(),
+                    extra,
+                };
+                made.services.insert(id.into(), service);
+            }
+            Document::Integration(d) => {
+                let integration = Integration {
+                    id: id.clone().into(),
+                    team: d.team.0.clone().into(),
+                    normalize: d.normalize.to_domain(),
+                    pipeline: d.pipeline.as_ref().map_or(DEFAULT_PIPELINE, |name| &name.0).into(),
+                    default_policy: d.default_policy.as_ref().map(|name| name.0.clone().into()),
+                    body_limit_bytes: d.body_limit.as_ref().map_or(BODY_LIMIT_BYTES, |size| size.0),
+                    expire_after_seconds: d.expire_after.as_ref().map(|delay| delay.0),
+                };
+                made.integrations.insert(id.into(), integration);
+            }
+            Document::Pipeline(d) => {
+                let (enrich, filter, dedupe, route) = (stages(&d.enrich), stages(&d.filter), stages(&d.dedupe), stages(&d.route));
+                made.pipelines.insert(id.clone().into(), Pipeline { id: id.into(), enrich, filter, dedupe, route });
+            }
+            Document::Channel(d) => made.notify.push(PluginUse {
+                plugin: d.plugin.as_ref().map_or(id, |name| name.0.clone()),
+                settings: settings_text(&d.settings),
+                on_failure: OnFailure::Skip,
+            }),
+            Document::Grant(d) => {
+                let (lookups, keys, secrets) = (plain(&d.lookups), plain(&d.keys), plain(&d.secrets));
+                made.grants.insert(id, Grant { lookups, keys, secrets });
+            }
+            Document::Table(d) => {
+                let rows = d.rows.iter().map(|(key, row)| (key.clone(), row.clone().into_iter().collect())).collect();
+                made.tables.insert(id, rows);
+            }
+        }
+    }
+    made
+}
+
+/// Users, teams, rotations and policies.
+fn people(document: &Document, made: &mut Installation) {
+    let id = document.id().to_owned();
+    let zone = |zone: &Option<crate::text::Zone>| zone.as_ref().map_or_else(|| "UTC".to_owned(), |zone| zone.0.clone());
+    let users = |names: &[Name]| names.iter().map(|name| UserId(name.0.clone())).collect();
+    match document {
+        Document::User(d) => {
+            let contacts = d.contacts.iter().map(|entry| ContactMethod {
+                contact: Contact { kind: entry.kind.0.clone(), address: entry.address.clone() },
+                delay_seconds: entry.after.as_ref().map_or(0, |delay| delay.0),
+            });
+            let user = User {
+                id: id.clone().into(),
+                name: d.name.clone().unwrap_or_else(|| id.clone()),
+                time_zone: zone(&d.time_zone),
+                language: d.language.clone().unwrap_or_else(|| "en".to_owned()),
+                contacts: contacts.collect(),
+                admin: d.admin,
+                break_glass: d.break_glass,
+            };
+            made.users.insert(id.into(), user);
+        }
+        Document::Team(d) => {
+            let default_policy = d.default_policy.as_ref().map(|name| name.0.clone().into());
+            let name = d.name.clone().unwrap_or_else(|| id.clone());
+            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy });
+        }
+        Document::Rotation(d) => {
+            let rotation = Rotation {
+                id: id.clone().into(),
+                team: d.team.0.clone().into(),
+                members: users(&d.members),
+                time_zone: zone(&d.time_zone),
+                turn: d.turn.as_ref().map_or(Turn::Weeks(1), |turn| turn.0),
+                starts: d.starts.0,
+            };
+            made.rotations.insert(id.into(), rotation);
+        }
+        Document::Policy(d) => {
+            let steps = d.steps.iter().map(|step| Step {
+                delay_seconds: step.after.as_ref().map_or(0, |delay| delay.0),
+                targets: step.page.iter().map(|target| target.0.clone()).collect(),
+            });
+            let policy = Policy {
+                id: id.clone().into(),
+                team: d.team.0.clone().into(),
+                steps: steps.collect(),
+                repeat: d.repeat,
+                repeat_delay_seconds: d.repeat_after.as_ref().map_or(REPEAT_AFTER_SECONDS, |delay| delay.0),
+            };
+            made.policies.insert(id.into(), policy);
+        }
+        _ => {}
+    }
+}
+
+fn plain(names: &[Name]) -> Vec<String> {
+    names.iter().map(|name| name.0.clone()).collect()
+}

@@ -1,0 +1,55 @@
+//! What calls of one plugin at one hook cost, as metrics. Time is taken on one call of 64, because asking for it costs as much as a tenth
+//! of a call.
+
+use metrics::{Counter, Histogram};
+use ports::CallFailure;
+use std::time::Duration;
+
+/// One call in so many is timed; a power of two.
+pub(crate) const SAMPLE: u64 = 64;
+
+/// The metrics of one prepared plugin.
+pub(crate) struct Meter {
+    plugin: String,
+    hook: &'static str,
+    calls: Counter,
+    seconds: Histogram,
+}
+
+impl Meter {
+    pub(crate) fn new(plugin: &str, hook: &'static str) -> Self {
+        let labels = [("plugin", plugin.to_owned()), ("hook", hook.to_owned())];
+        Self {
+            plugin: plugin.to_owned(),
+            hook,
+            calls: metrics::counter!("reveille_runtime_calls_total", &labels),
+            seconds: metrics::histogram!("reveille_runtime_call_seconds", &labels),
+        }
+    }
+
+    pub(crate) fn called(&self) {
+        self.calls.increment(1);
+    }
+
+    pub(crate) fn took(&self, time: Duration) {
+        self.seconds.record(time.as_secs_f64());
+    }
+
+    pub(crate) fn failed(&self, failure: &CallFailure) {
+        let kind = match failure {
+            CallFailure::Rejected(_) => "rejected",
+            CallFailure::Internal(_) => "internal",
+            CallFailure::Trapped(_) => "trapped",
+            CallFailure::Deadline(_) => "deadline",
+            CallFailure::SwitchedOff(_) => "switched-off",
+        };
+        let labels = [("plugin", self.plugin.clone()), ("hook", self.hook.to_owned()), ("kind", kind.to_owned())];
+        metrics::counter!("reveille_runtime_failures_total", &labels).increment(1);
+    }
+
+    /// A fresh instance was made, which is what a trap or a high-water mark costs.
+    pub(crate) fn made(&self) {
+        let labels = [("plugin", self.plugin.clone()), ("hook", self.hook.to_owned())];
+        metrics::counter!("reveille_runtime_instances_total", &labels).increment(1);
+    }
+}

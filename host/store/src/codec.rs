@@ -1,0 +1,125 @@
+//! How values stand in rows. What the hot path writes is postcard behind one byte that names its format; the rest is JSON, which forgives
+//! an added field and can be read with any SQL shell; what is queried stands in columns of its own.
+
+use domain::id::{AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId};
+use domain::time::Millis;
+use ports::StoreError;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
+
+/// The format of packed values. postcard does not describe itself: a change of any packed type of `domain` needs the next number here,
+/// the old type beside the new one, and a migration or a reader for both.
+const FORMAT: u8 = 1;
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The value behind a format byte.
+pub(crate) fn pack<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.push(FORMAT);
+    postcard::to_extend(value, bytes).map_err(|error| StoreError::Abandoned(format!("cannot {doing}: {error}")))
+}
+
+/// What [`pack`] packed.
+pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError> {
+    match bytes.split_first() {
+        Some((&FORMAT, packed)) => Ok(postcard::from_bytes(packed)?),
+        Some((format, _)) => Err(format!("it is packed in format {format}, this version knows {FORMAT}").into()),
+        None => Err("it is empty".into()),
+    }
+}
+
+/// A value as JSON text.
+pub(crate) fn json<T: Serialize>(doing: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Abandoned(format!("cannot {doing}: {error}")))
+}
+
+/// Reads a column of JSON.
+pub(crate) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| unreadable(column, Type::Text, error.into()))
+}
+
+/// Reads a packed column.
+pub(crate) fn read_packed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    unpack(row.get_ref(column)?.as_blob()?).map_err(|error| unreadable(column, Type::Blob, error))
+}
+
+/// Reads a column that holds one of an enum's words, as serde spells them.
+pub(crate) fn read_word<'a, T: Deserialize<'a>>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let word: StrDeserializer<'a, WordError> = row.get_ref(column)?.as_str()?.into_deserializer();
+    T::deserialize(word).map_err(|error| unreadable(column, Type::Text, error.into()))
+}
+
+/// An error about a column's content.
+pub(crate) fn unreadable(column: usize, kind: Type, error: BoxedError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, error)
+}
+
+/// A number that the database keeps as a signed integer.
+pub(crate) trait Number: Sized {
+    /// As it is stored.
+    fn stored(self) -> i64;
+    /// From what is stored.
+    fn of(stored: i64) -> Self;
+}
+
+macro_rules! numbers {
+    ($($name:ident),*) => {$(
+        impl Number for $name {
+            fn stored(self) -> i64 { self.0.cast_signed() }
+            fn of(stored: i64) -> Self { Self(stored.cast_unsigned()) }
+        }
+    )*};
+}
+numbers!(AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId);
+
+impl Number for domain::id::AuditId {
+    fn stored(self) -> i64 {
+        self.0.cast_signed()
+    }
+    fn of(stored: i64) -> Self {
+        Self(stored.cast_unsigned())
+    }
+}
+
+impl Number for Millis {
+    fn stored(self) -> i64 {
+        self.0
+    }
+    fn of(stored: i64) -> Self {
+        Self(stored)
+    }
+}
+
+/// Reads a number.
+pub(crate) fn number<T: Number>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    row.get(column).map(T::of)
+}
+
+/// Reads a number or NULL.
+pub(crate) fn number_or_null<T: Number>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(T::of))
+}
+
+/// A number or NULL, as stored.
+pub(crate) fn stored<T: Number>(value: Option<T>) -> Option<i64> {
+    value.map(T::stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_that_is_not_known_is_said() {
+        let packed = pack("pack", &7_u32).unwrap();
+        assert_eq!(packed, [FORMAT, 7]);
+        assert_eq!(unpack::<u32>(&packed).unwrap(), 7);
+        assert_eq!(unpack::<u32>(&[9, 7]).unwrap_err().to_string(), "it is packed in format 9, this version knows 1");
+        assert_eq!(unpack::<u32>(&[]).unwrap_err().to_string(), "it is empty");
+    }
+}
