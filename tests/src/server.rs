@@ -52,10 +52,15 @@ impl Server {
         server
     }
 
+    /// Sets further environment for the starts to come.
+    pub fn preload(&mut self, environment: &[(&str, &str)]) {
+        self.options.environment.extend(environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(program("reveille"));
         command.current_dir(&self.dir).stdin(Stdio::null());
-        command.env("REVEILLE_SIM_SOCKET", self.socket());
+        command.env("REVEILLE_SIM_SOCKET", self.socket()).env("REVEILLE_SIM_HITS", self.dir.join("hits"));
         if let Some(now) = self.sim_now_ms {
             command.env("REVEILLE_SIM_NOW_MS", now.to_string());
         }

@@ -77,6 +77,17 @@ impl Story {
         self.post(&format!("/integrations/generic/20131114/alert/{}/database", self.server.key("shop-victorops")), &body)
     }
 
+    /// As [`Story::victorops`], where the server may die of it.
+    pub fn victorops_quietly(&self, message_type: &str, entity: &str, fields: Value) {
+        let url = self.server.url(&format!("/integrations/generic/20131114/alert/{}/database", self.server.key("shop-victorops")));
+        let mut body = json!({ "message_type": message_type, "entity_id": entity });
+        if let (Some(body), Value::Object(fields)) = (body.as_object_mut(), fields) {
+            body.extend(fields);
+        }
+        // Whether it was taken does not matter here.
+        let _ = self.http.post(url).json(&body).timeout(std::time::Duration::from_secs(5)).send();
+    }
+
     /// Posts JSON to a path of the server.
     pub fn post(&self, path: &str, body: &Value) -> Response {
         self.http.post(self.server.url(path)).json(body).send().expect("the server answers")
@@ -126,7 +137,7 @@ impl Story {
     /// The texts of an incident's timeline, oldest first.
     pub fn timeline(&self, id: u64) -> Vec<String> {
         let lines = self.api(&format!("incidents/{id}/timeline"));
-        lines.as_array().expect("a list of lines").iter().map(|l| l["text"].as_str().unwrap_or_default().to_owned()).collect()
+        lines["items"].as_array().expect("a list of lines").iter().map(|l| l["text"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The address of a page in a message: where its buttons lead.

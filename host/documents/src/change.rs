@@ -132,6 +132,7 @@ fn step_changes(before: &PolicyDocument, after: &PolicyDocument) -> Vec<String> 
 
 fn field_changes(path: &str, before: Option<&Json>, after: Option<&Json>, words: &mut Vec<String>) {
     match (before, after) {
+        (None, None) => {}
         (before, after) if before == after => {}
         (None, Some(Json::Array(new))) => list_changes(path, &[], new, words),
         (Some(Json::Array(old)), None) => list_changes(path, old, &[], words),

@@ -137,7 +137,7 @@ impl Node {
     }
 
     /// From a parsed TOML value of `source`.
-    pub fn from_toml(value: &toml::Spanned<toml::de::DeValue<'_>>, lines: &Lines) -> Result<Self, (Place, String)> {
+    pub fn from_toml(value: &toml::Spanned<toml::de::DeValue<'_>>, lines: &Lines<'_>) -> Result<Self, (Place, String)> {
         use toml::de::DeValue;
         let place = lines.place(value.span().start);
         let value = match value.get_ref() {
@@ -156,7 +156,7 @@ impl Node {
     }
 
     /// From a parsed TOML table of `source`.
-    pub fn from_toml_table(table: &toml::de::DeTable<'_>, place: Place, lines: &Lines) -> Result<Self, (Place, String)> {
+    pub fn from_toml_table(table: &toml::de::DeTable<'_>, place: Place, lines: &Lines<'_>) -> Result<Self, (Place, String)> {
         let entry = |(key, value): (&toml::Spanned<_>, _)| {
             let key: &toml::Spanned<toml::de::DeString<'_>> = key;
             Ok(Entry {

@@ -181,6 +181,6 @@ mod tests {
             up.start(at(round * 10 + 10));
         }
         assert_eq!(up.outages.len(), OUTAGES_LIMIT);
-        assert!(up.due(at(0), at(5)) >= at(10));
+        assert!(up.due(at(0), at(6)) >= at(11));
     }
 }

@@ -1,1 +1,27 @@
-//! The alert path: journal feed, partitions, stages, commit, dead letters.
+//! The alert path: from a posted body to a committed decision.
+//!
+//! A body is normalized and journaled at the [`Engine`]'s front door; the feeder hands durable records to partition threads, which run the
+//! literal stage list of [`stages`]; the one committer writes what `domain::transition` makes of the decisions.
+
+mod answer;
+mod batch;
+mod committer;
+mod dead_letter;
+mod engine;
+mod expiry;
+mod feeder;
+mod gather;
+mod normalizers;
+mod partition;
+mod rows;
+mod settings;
+mod shared;
+pub mod snapshot;
+mod stages;
+mod waiters;
+mod worker;
+
+pub use answer::{Answer, Backlog, CommandError, CommandOutcome, ReplayError};
+pub use engine::{Engine, EngineParts, StartError};
+pub use partition::{PARTITIONS, partition_of};
+pub use settings::EngineSettings;

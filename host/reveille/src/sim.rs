@@ -7,8 +7,10 @@ use crate::serve::Running;
 use domain::time::Millis;
 use ports::{BoxFuture, Clock};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -17,6 +19,7 @@ use tokio::sync::watch;
 /// The environment variables that stories set.
 pub const SOCKET_VARIABLE: &str = "REVEILLE_SIM_SOCKET";
 const NOW_VARIABLE: &str = "REVEILLE_SIM_NOW_MS";
+const HITS_VARIABLE: &str = "REVEILLE_SIM_HITS";
 /// How long a settle may take in real time before it is an error.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -97,10 +100,35 @@ async fn obey(command: &Value, clock: Option<&SimClock>, running: &Running) -> a
     }
     if let Some(name) = command["fail"].as_str() {
         let action = command["action"].as_str().unwrap_or("off");
+        if action == "kill" {
+            return kill_at(name, command["after"].as_u64().unwrap_or(0));
+        }
         fail::cfg(name, action).map_err(|error| anyhow::anyhow!("fail point {name}: {error}"))?;
         return Ok(json!({ "fail": name, "action": action }));
     }
     anyhow::bail!("unknown command {command}")
+}
+
+/// Ends the program without any tidying up when `name` is reached after it was passed `after` times, and leaves a note that it was.
+fn kill_at(name: &str, after: u64) -> anyhow::Result<Value> {
+    let passed = AtomicU64::new(0);
+    let noted = name.to_owned();
+    let ended = move || {
+        if passed.fetch_add(1, Ordering::SeqCst) == after {
+            note_hit(&noted);
+            std::process::abort();
+        }
+    };
+    fail::cfg_callback(name, ended).map_err(|error| anyhow::anyhow!("fail point {name}: {error}"))?;
+    Ok(json!({ "fail": name, "action": "kill" }))
+}
+
+fn note_hit(name: &str) {
+    let Ok(path) = std::env::var(HITS_VARIABLE) else { return };
+    if let Ok(mut file) = std::fs::File::options().create(true).append(true).open(path) {
+        // The test that reads it fails if it is not there.
+        let _ = writeln!(file, "{name}");
+    }
 }
 
 /// Moves the clock from due time to due time, so that what happens at each has happened before the next.

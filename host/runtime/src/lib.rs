@@ -10,7 +10,6 @@ mod breaker;
 mod cache;
 mod cell;
 mod compiler;
-mod declared;
 mod engine;
 mod error;
 mod grants;

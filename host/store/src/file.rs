@@ -67,7 +67,6 @@ fn tune(connection: &Connection, page_cache_kib: u32) -> Result<(), rusqlite::Er
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -i64::from(page_cache_kib))?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     // With this the triggers that refuse deletion also refuse INSERT OR REPLACE.
     connection.pragma_update(None, "recursive_triggers", true)?;
     // A read error under mmap is a SIGBUS, and the page cache is as fast here.

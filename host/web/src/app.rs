@@ -101,7 +101,7 @@ pub fn router(parts: WebParts) -> Router {
 
 async fn not_found(app: App, uri: Uri, headers: axum::http::HeaderMap) -> Response {
     let response = Problem::not_found("page").into_response();
-    if uri.path().starts_with("/api/") { response } else { pages::dress(&app, &headers, &uri, response) }
+    if uri.path().starts_with("/api/") { response } else { pages::dress(&app, &headers, response) }
 }
 
 /// The OpenAPI document, made from the code.

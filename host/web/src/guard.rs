@@ -112,7 +112,8 @@ impl Routes {
     }
 
     /// The router, and the description of its API.
-    pub fn finish(self) -> (Router<App>, OpenApi) {
+    pub fn finish(mut self) -> (Router<App>, OpenApi) {
+        crate::api::complete(&mut self.document);
         (self.router, self.document)
     }
 }
@@ -121,7 +122,7 @@ async fn dressed(State(app): State<App>, request: Request, next: Next) -> Respon
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
     let safe = request.method().is_safe();
     let response = next.run(request).await;
-    if response.status() == 401 && safe { pages::to_sign_in(&uri) } else { pages::dress(&app, &headers, &uri, response) }
+    if response.status() == 401 && safe { pages::to_sign_in(&uri) } else { pages::dress(&app, &headers, response) }
 }
 
 async fn guard(State((app, permission)): State<(App, Permission)>, request: Request, next: Next) -> Response {

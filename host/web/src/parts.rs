@@ -1,9 +1,7 @@
 //! What this room asks of its neighbours, as small traits: the binary hands in the real ones, tests hand in doubles.
 
 use domain::command::Command;
-use domain::id::{DeadLetterId, IncidentId, JournalId, OverrideId, Revision, RotationId, UserId};
-use domain::installation::Installation;
-use domain::schedule::Override;
+use domain::id::{DeadLetterId, IncidentId, JournalId, Revision, UserId};
 use domain::time::Millis;
 use ports::{BoxFuture, Clock, Journal, Live, PluginHost, Store, Wakes};
 use serde::Serialize;
@@ -22,7 +20,6 @@ pub struct WebParts {
     pub plugin_host: Arc<dyn PluginHost>,
     pub commands: Arc<dyn Commands>,
     pub configure: Arc<dyn Configure>,
-    pub roster: Arc<dyn Roster>,
     pub links: Arc<dyn PageLinks>,
     /// How people reach this server, without a slash at its end, such as `https://reveille.example.org`.
     pub public_url: String,
@@ -157,24 +154,6 @@ pub trait Configure: Send + Sync {
     ) -> BoxFuture<'static, Result<Applied, ConfigureError>>;
     /// The documents in force.
     fn export(&self) -> BoxFuture<'static, Result<(Revision, Vec<BundleFile>), ConfigureError>>;
-}
-
-/// A stretch of time in which one person, or nobody, is on call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shift {
-    pub from: Millis,
-    /// First instant after.
-    pub until: Millis,
-    /// `None`: a gap.
-    pub user: Option<UserId>,
-    /// The override that says so.
-    pub by_override: Option<OverrideId>,
-}
-
-/// Who is on call, and when.
-pub trait Roster: Send + Sync {
-    /// The shifts of a rotation from `from` until `until`, without holes (gaps are shifts of nobody), each cut to that window.
-    fn shifts(&self, installation: &Installation, overrides: &[Override], rotation: &RotationId, from: Millis, until: Millis) -> Vec<Shift>;
 }
 
 /// What a link in a page stands for.

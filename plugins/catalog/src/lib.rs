@@ -40,6 +40,7 @@ impl Default for Settings {
 }
 
 /// The plugin.
+#[derive(Debug)]
 pub struct Catalog {
     key: AlertField,
     settings: Settings,

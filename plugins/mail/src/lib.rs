@@ -29,6 +29,7 @@ impl Default for Settings {
 }
 
 /// The plugin.
+#[derive(Debug)]
 pub struct Mail(Settings);
 
 #[plugin]

@@ -113,6 +113,15 @@ impl<F: Field> Condition<F> {
         }
     }
 
+    /// Whether one of its regular expressions has this group, by number or name.
+    pub fn has_group(&self, name: &str) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.has_group(name)),
+            Self::Fits(_, pattern) => pattern.has_group(name),
+            Self::Not(_) | Self::Exists(..) => false,
+        }
+    }
+
     fn depth(&self) -> usize {
         match self {
             Self::All(parts) | Self::Any(parts) => 1 + parts.iter().map(Self::depth).max().unwrap_or(0),

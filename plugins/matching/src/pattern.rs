@@ -67,6 +67,17 @@ impl Pattern {
         Ok(Self { kind: Kind::Regex(regex), ignores_case: false })
     }
 
+    /// Whether it is a regular expression with this group, by number or name.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        let Kind::Regex(regex) = &self.kind else {
+            return false;
+        };
+        match name.parse::<usize>() {
+            Ok(number) => number < regex.captures_len(),
+            Err(_) => regex.capture_names().flatten().any(|known| known == name),
+        }
+    }
+
     /// Whether the text fits.
     pub fn matches(&self, text: &str) -> bool {
         if self.ignores_case {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use reveille_sdk::{Error, Field, Record};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::condition::Captures;
+use crate::condition::{Captures, Condition};
 
 /// Longest text of a template, in bytes.
 const TEMPLATE_BYTES: usize = 4 * 1024;
@@ -128,12 +128,19 @@ impl<F: Field> Template<F> {
         self.0.iter().filter_map(field).collect()
     }
 
-    /// The names of its places that are no fields: groups of a regular expression.
-    pub fn captures(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Capture(name) => Some(name.as_str()),
-            Part::Text(_) | Part::Field(_) => None,
-        })
+    /// Checks that every place that is no field is a group of this condition, so that a misspelt field is found when settings are read.
+    ///
+    /// # Errors
+    /// The first place that is neither.
+    pub fn check(&self, condition: &Condition<F>) -> Result<(), TemplateError> {
+        for part in &self.0 {
+            if let Part::Capture(name) = part
+                && !condition.has_group(name)
+            {
+                return Err(TemplateError(format!("`{name}` is neither a field nor a group of an expression in the condition")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -167,6 +174,16 @@ mod tests {
         ];
         for (template, text) in cases {
             assert_eq!(render(template), text, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_group_must_be_there() {
+        let condition: Condition<AlertField> =
+            serde_json::from_str(r#"{"any":[{"field":"source","regex":"(?P<tool>.)(.)"}]}"#).unwrap();
+        for (template, is_right) in [("{{tool}}{{1}}{{2}}{{0}}{{source}}", true), ("{{3}}", false), ("{{sorce}}", false)] {
+            let template = Template::<AlertField>::parse(template).unwrap();
+            assert_eq!(template.check(&condition).is_ok(), is_right, "{template:?}");
         }
     }
 

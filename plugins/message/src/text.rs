@@ -94,7 +94,17 @@ fn deceives(character: char) -> bool {
 
 /// Breaks up what the egress would take for the name of a secret.
 fn defuse(text: String) -> String {
-    if text.contains("{{") { text.replace("{{", "{ {") } else { text }
+    if !text.contains("{{") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if character == '{' && out.ends_with('{') {
+            out.push(' ');
+        }
+        out.push(character);
+    }
+    out
 }
 
 /// Makes room for the mark and sets it.
@@ -102,6 +112,7 @@ fn cut(out: &mut String, count: usize, max_chars: usize) {
     if count >= max_chars {
         out.pop();
     }
+    out.truncate(out.trim_end().len());
     out.push(CUT);
 }
 
@@ -118,7 +129,7 @@ mod tests {
     fn a_long_line_is_cut_to_the_limit_and_marked() {
         assert_eq!(line("abcdef", 6), "abcdef");
         assert_eq!(line("abcdefg", 6), "abcde…");
-        assert_eq!(line("abc defg", 5), "abc …".replace(" …", "…").as_str().to_owned());
+        assert_eq!(line("abc defg", 5), "abc…");
         assert_eq!(block("a\nbcdef", 4), "a\nb…");
     }
 
@@ -136,12 +147,12 @@ mod tests {
     #[test]
     fn an_alert_cannot_name_a_secret() {
         assert_eq!(line("{{secret:token}}", 80), "{ {secret:token}}");
-        assert_eq!(line("{{{secret:token}}", 80), "{ {{secret:token}}".replace("{{", "{ {").replace("{ { {", "{ {{"));
+        assert_eq!(block("{{{secret:token}}", 80), "{ { {secret:token}}", "nor by one brace more");
         assert_eq!(address("https://evil.example/{{secret:token}}"), None);
-        let json = json_without_placeholders(r#"{"a":"{{secret:token}}"}"#);
+        let json = json_without_placeholders(r#"{"a":"{{{secret:token}}"}"#);
         assert!(!json.contains("{{"));
         let back: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(back["a"], "{{secret:token}}");
+        assert_eq!(back["a"], "{{{secret:token}}", "the reader sees what was sent");
     }
 
     #[test]

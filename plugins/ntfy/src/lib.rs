@@ -78,6 +78,7 @@ impl Default for Settings {
 }
 
 /// The plugin.
+#[derive(Debug)]
 pub struct Ntfy(Settings);
 
 #[plugin]

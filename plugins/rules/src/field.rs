@@ -1,10 +1,11 @@
 //! The fields that rules name: those of an alert, and the names that VictorOps rules have for them.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::str::FromStr;
 
 use reveille_sdk::types::{Severity, Status};
-use reveille_sdk::{Alert, AlertField, Field as _, Record as _};
+use reveille_sdk::{Alert, AlertField, Record as _, UnknownField};
+use serde::{Deserialize, Deserializer, de};
 
 /// A field that a rule reads or sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,38 +16,40 @@ pub enum Field {
     MessageType,
 }
 
-/// A name that is no field.
-#[derive(Debug)]
-pub struct Unknown(String);
+impl FromStr for Field {
+    type Err = UnknownField;
 
-impl fmt::Display for Unknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; also entity_id, message_type, state_message, entity_display_name, monitoring_tool", self.0)
-    }
-}
-
-impl Field {
-    /// The field of this name. A custom field of VictorOps is a label: `labels.NAME`.
-    pub fn parse(name: &str) -> Result<Self, Unknown> {
+    /// A custom field of VictorOps is a label: `labels.NAME`.
+    fn from_str(name: &str) -> Result<Self, UnknownField> {
         Ok(Self::Alert(match name {
             "message_type" => return Ok(Self::MessageType),
             "entity_id" => AlertField::Entity,
             "state_message" => AlertField::Details,
             "entity_display_name" => AlertField::Summary,
             "monitoring_tool" => AlertField::Source,
-            other => other.parse().map_err(|why| Unknown(format!("{why}")))?,
+            other => other.parse()?,
         }))
     }
+}
 
-    /// The names as the host spells them.
-    pub fn reads(&self) -> String {
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(de::Error::custom)
+    }
+}
+
+impl reveille_sdk::Field for Field {
+    fn reads(&self) -> String {
         match self {
-            Self::Alert(field) => field.reads(),
-            // Made of status and severity, which always come.
-            Self::MessageType => AlertField::Severity.reads(),
+            Self::Alert(field) => reveille_sdk::Field::reads(field),
+            // Made of status and severity, which always come. Under its own name it can be read back.
+            Self::MessageType => "message_type".into(),
         }
     }
+}
 
+impl Field {
     /// What it holds in this alert.
     pub fn of<'a>(&self, alert: &'a Alert) -> Option<Cow<'a, str>> {
         match self {

@@ -2,20 +2,18 @@
 
 mod condition;
 mod field;
-mod pattern;
 mod rule;
 mod ruleset;
 mod settings;
 mod slots;
-mod template;
 
 use reveille_sdk::prelude::*;
 
-pub use condition::ConditionSettings;
 pub use ruleset::RuleSet;
 pub use settings::{AnnotationSettings, DropSettings, RuleSettings, Settings, SuppressSettings};
 
 /// The plugin. One instance serves both hooks.
+#[derive(Debug)]
 pub struct Rules(RuleSet);
 
 #[plugin]

@@ -1,13 +1,13 @@
 //! One rule, checked and ready to ask.
 
+use matching::{Captures, Template, TemplateError};
 use reveille_sdk::types::{Severity, Status, Verdict};
-use reveille_sdk::{Alert, AlertField, Error, Result};
+use reveille_sdk::{Alert, AlertField, Error, Field as _, Result, UnknownField};
 
 use crate::condition::Condition;
 use crate::field::{Field, of_message_type};
 use crate::settings::{AnnotationSettings, RuleSettings};
 use crate::slots::{Slots, View};
-use crate::template::Template;
 
 const NAME_MAX_BYTES: usize = 128;
 const ACTIONS_MAX: usize = 64;
@@ -19,6 +19,8 @@ pub struct Rule {
     pub name: String,
     /// When it applies.
     pub condition: Condition,
+    /// The same with names, for what its expressions capture; only where some text asks for it.
+    capturing: Option<matching::Condition<Field>>,
     /// What it adds and sets.
     pub actions: Vec<Action>,
     /// What it decides.
@@ -27,8 +29,6 @@ pub struct Rule {
     pub stop: bool,
     /// Whether its condition asks for the status; else it means alerts that fire, and leaves others what they are.
     pub any_status: bool,
-    /// Whether some text needs what the condition's expression captured.
-    pub captures: bool,
 }
 
 /// Something to add or set.
@@ -37,7 +37,7 @@ pub struct Action {
     /// What.
     pub target: Target,
     /// The text.
-    pub template: Template,
+    pub template: Template<Field>,
 }
 
 /// What can be added or set.
@@ -55,7 +55,7 @@ pub enum Target {
 #[derive(Debug)]
 pub struct Judgement {
     kind: Kind,
-    reason: Option<Template>,
+    reason: Option<Template<Field>>,
 }
 
 #[derive(Debug)]
@@ -72,17 +72,21 @@ impl Rule {
         if name.is_empty() || name.len() > NAME_MAX_BYTES {
             return Err(Error::setting("/name", format!("must have 1 to {NAME_MAX_BYTES} bytes")));
         }
-        let condition = Condition::compile(&settings.when, slots).map_err(|error| error.within("/when"))?;
-        let groups = condition.capturing().map(|(_, regex)| regex.captures_len() - 1);
-        let actions = actions(settings, slots, groups)?;
-        let judgement = judgement(settings, slots, groups)?;
-        let any_status = asks_status(&condition, slots);
+        let mut texts = Texts { slots, condition: &settings.when, captures: false };
+        let actions = actions(settings, &mut texts)?;
+        let judgement = judgement(settings, &mut texts)?;
+        let capturing = texts.captures.then(|| settings.when.clone());
         if actions.is_empty() && judgement.is_none() && !settings.stop {
             return Err(Error::setting("", "does nothing: give it `annotate`, `set`, `suppress`, `drop` or `stop`"));
         }
-        let templates = actions.iter().map(|action| &action.template).chain(judgement.iter().filter_map(|j| j.reason.as_ref()));
-        let captures = templates.into_iter().any(Template::captures);
-        Ok(Self { name, condition, actions, judgement, stop: settings.stop, any_status, captures })
+        let condition = Condition::lower(&settings.when, slots);
+        let any_status = asks_status(&condition, slots);
+        Ok(Self { name, condition, capturing, actions, judgement, stop: settings.stop, any_status })
+    }
+
+    /// What its condition's expressions captured; it is known to apply.
+    pub fn captures(&self, view: &View<'_>) -> Captures {
+        self.capturing.as_ref().and_then(|condition| condition.find(view)).unwrap_or_default()
     }
 
     /// Whether it decides something that a later pass must find again.
@@ -106,10 +110,8 @@ impl Rule {
         if alert.status() != Status::Firing && !self.any_status {
             return None;
         }
-        let captures = self.condition.capturing().filter(|_| self.captures);
-        let captures = captures.and_then(|(slot, regex)| view.get(slot).and_then(|text| regex.captures(text)));
         let reason = match &judgement.reason {
-            Some(reason) => format!("rule `{}`: {}", self.name, reason.fill(view, captures.as_ref())),
+            Some(reason) => format!("rule `{}`: {}", self.name, reason.render(view, &self.captures(view))),
             None => format!("rule `{}`", self.name),
         };
         match judgement.kind {
@@ -130,6 +132,30 @@ impl Rule {
     }
 }
 
+/// Reads the texts of one rule.
+struct Texts<'a> {
+    slots: &'a mut Slots,
+    condition: &'a matching::Condition<Field>,
+    /// Whether one of them asks for something captured.
+    captures: bool,
+}
+
+impl Texts<'_> {
+    /// Reads a text with `${{field}}` and, as VictorOps writes it, `${{\\1}}`.
+    fn template(&mut self, text: &str) -> std::result::Result<Template<Field>, TemplateError> {
+        let template = Template::parse(&text.replace("{{\\", "{{"))?;
+        template.check(self.condition)?;
+        self.slots.take(&template);
+        self.captures |= template.check(&matching::Condition::All(Vec::new())).is_err();
+        Ok(template)
+    }
+}
+
+/// Whether nothing is to be filled in.
+fn is_constant(text: &str) -> bool {
+    !text.contains("{{")
+}
+
 /// Whether the condition tests the status, under whatever name.
 fn asks_status(condition: &Condition, slots: &Slots) -> bool {
     let mut read = Vec::new();
@@ -138,7 +164,7 @@ fn asks_status(condition: &Condition, slots: &Slots) -> bool {
     read.iter().any(|slot| matches!(fields.get(*slot), Some(Field::MessageType | Field::Alert(AlertField::Status))))
 }
 
-fn actions(settings: &RuleSettings, slots: &mut Slots, groups: Option<usize>) -> Result<Vec<Action>> {
+fn actions(settings: &RuleSettings, texts: &mut Texts<'_>) -> Result<Vec<Action>> {
     if settings.annotate.len() + settings.set.len() > ACTIONS_MAX {
         return Err(Error::setting("", format!("has more than {ACTIONS_MAX} actions")));
     }
@@ -146,21 +172,21 @@ fn actions(settings: &RuleSettings, slots: &mut Slots, groups: Option<usize>) ->
     for (name, text) in &settings.set {
         let pointer = format!("/set/{}", name.replace('~', "~0").replace('/', "~1"));
         let at = |why: String| Error::setting(&pointer, why);
-        let field = Field::parse(name).map_err(|why| at(why.to_string()))?;
+        let field: Field = name.parse().map_err(|why: UnknownField| at(why.to_string()))?;
         settable(&field).map_err(at)?;
-        let template = Template::compile(text, slots, groups).map_err(at)?;
-        if let Some(constant) = template.constant() {
-            word(&field, constant).map_err(at)?;
+        let template = texts.template(text).map_err(|why| why.at(&pointer))?;
+        if is_constant(text) {
+            word(&field, text).map_err(at)?;
         }
         actions.push(Action { target: Target::Field(field), template });
     }
     for (place, annotation) in settings.annotate.iter().enumerate() {
-        actions.push(annotate(annotation, slots, groups).map_err(|error| error.within(&format!("/annotate/{place}")))?);
+        actions.push(annotate(annotation, texts).map_err(|error| error.within(&format!("/annotate/{place}")))?);
     }
     Ok(actions)
 }
 
-fn annotate(settings: &AnnotationSettings, slots: &mut Slots, groups: Option<usize>) -> Result<Action> {
+fn annotate(settings: &AnnotationSettings, texts: &mut Texts<'_>) -> Result<Action> {
     let AnnotationSettings { title, note, url, image } = settings;
     if title.is_empty() || title.len() > NAME_MAX_BYTES {
         return Err(Error::setting("/title", format!("must have 1 to {NAME_MAX_BYTES} bytes")));
@@ -171,17 +197,14 @@ fn annotate(settings: &AnnotationSettings, slots: &mut Slots, groups: Option<usi
         (None, None, Some(text)) => (Target::Image(title.clone()), "/image", text),
         _ => return Err(Error::setting("", "must have exactly one of `note`, `url` and `image`")),
     };
-    let template = Template::compile(text, slots, groups).map_err(|why| Error::setting(pointer, why))?;
-    if let Some(constant) = template.constant()
-        && !matches!(target, Target::Field(_))
-        && !is_address(constant)
-    {
+    let template = texts.template(text).map_err(|why| why.at(pointer))?;
+    if is_constant(text) && !matches!(target, Target::Field(_)) && !is_address(text) {
         return Err(Error::setting(pointer, "must be an http or https address"));
     }
     Ok(Action { target, template })
 }
 
-fn judgement(settings: &RuleSettings, slots: &mut Slots, groups: Option<usize>) -> Result<Option<Judgement>> {
+fn judgement(settings: &RuleSettings, texts: &mut Texts<'_>) -> Result<Option<Judgement>> {
     let (kind, pointer, reason) = match (&settings.suppress, &settings.drop) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => return Err(Error::setting("/drop", "a rule cannot both suppress and drop")),
@@ -192,8 +215,8 @@ fn judgement(settings: &RuleSettings, slots: &mut Slots, groups: Option<usize>) 
             None => (Kind::Suppress, "/suppress/reason", &suppress.reason),
         },
     };
-    let reason = reason.as_deref().map(|text| Template::compile(text, slots, groups)).transpose();
-    Ok(Some(Judgement { kind, reason: reason.map_err(|why| Error::setting(pointer, why))? }))
+    let reason = reason.as_deref().map(|text| texts.template(text)).transpose();
+    Ok(Some(Judgement { kind, reason: reason.map_err(|why| why.at(pointer))? }))
 }
 
 /// Whether the contract has an edit for this field.

@@ -59,7 +59,7 @@ impl RuleSet {
 
     /// The fields that these rules read, and no others.
     pub fn reads(&self) -> Vec<String> {
-        let mut reads: Vec<String> = self.slots.fields().iter().map(Field::reads).collect();
+        let mut reads = self.slots.reads();
         if self.rules.iter().any(Rule::needs_times) {
             reads.extend([AlertField::StartedAt.reads(), AlertField::ReceivedAt.reads()]);
         }
@@ -79,7 +79,7 @@ impl RuleSet {
                 continue;
             }
             if !rule.actions.is_empty() {
-                pass.make(rule, &self.slots);
+                pass.make(rule);
                 name(&mut reason, &rule.name);
             }
             if self.judging.contains(&(place, true)) {
@@ -90,7 +90,7 @@ impl RuleSet {
             }
         }
         if let Some((mark, slot)) = &self.mark {
-            let present = pass.view.get(*slot).is_some();
+            let present = pass.view.text(*slot).is_some();
             match marked.is_empty() {
                 false => pass.edits.insert(0, Edit::SetLabel((mark.clone(), marked.split_off(1)))),
                 // A sender cannot mark its own alerts.
@@ -111,7 +111,7 @@ impl RuleSet {
             return Verdict::Keep;
         }
         let view = self.slots.view(alert);
-        let marks = self.mark.as_ref().and_then(|(_, slot)| view.get(*slot)).unwrap_or_default();
+        let marks = self.mark.as_ref().and_then(|(_, slot)| view.text(*slot)).unwrap_or_default();
         for (place, drifts) in &self.judging {
             let rule = &self.rules[*place];
             let applies = if *drifts { marks.split(' ').any(|mark| mark.parse() == Ok(*place)) } else { rule.condition.holds(&view) };
@@ -139,15 +139,14 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Makes the edits of one rule. All its texts are of the alert as the rule found it.
-    fn make(&mut self, rule: &Rule, slots: &Slots) {
+    fn make(&mut self, rule: &Rule) {
         let texts: Vec<String> = {
-            let capturing = rule.condition.capturing().filter(|_| rule.captures);
-            let captures = capturing.and_then(|(slot, regex)| self.view.get(slot).and_then(|text| regex.captures(text)));
-            rule.actions.iter().map(|action| action.template.fill(&self.view, captures.as_ref())).collect()
+            let captures = rule.captures(&self.view);
+            rule.actions.iter().map(|action| action.template.render(&self.view, &captures)).collect()
         };
         for (action, text) in rule.actions.iter().zip(texts) {
             match &action.target {
-                Target::Field(field) => self.set(rule, field, text, slots),
+                Target::Field(field) => self.set(rule, field, text),
                 Target::Link(title) | Target::Image(title) if !is_address(&text) => {
                     log::write(log::Level::Warning, "no link: not a web address", &[("address", &text), ("rule", &rule.name), ("title", title)]);
                 }
@@ -157,29 +156,29 @@ impl Pass<'_> {
         }
     }
 
-    fn set(&mut self, rule: &Rule, field: &Field, text: String, slots: &Slots) {
+    fn set(&mut self, rule: &Rule, field: &Field, text: String) {
         let severity = Severity::from_name(&text);
         let status = Status::from_name(&text);
         match (field, severity, status, of_message_type(&text)) {
-            (Field::Alert(AlertField::Severity), Some(severity), _, _) => self.stand(self.status, severity, slots),
-            (Field::Alert(AlertField::Status), _, Some(status), _) => self.stand(status, self.severity, slots),
+            (Field::Alert(AlertField::Severity), Some(severity), _, _) => self.stand(self.status, severity),
+            (Field::Alert(AlertField::Status), _, Some(status), _) => self.stand(status, self.severity),
             (Field::MessageType, _, _, Some((status, severity))) => {
                 // `INFO` for a noisy alert must not turn its recovery into trouble.
                 let keeps = self.status != Status::Firing && status == Status::Firing && !rule.any_status;
-                self.stand(if keeps { self.status } else { status }, severity.unwrap_or(self.severity), slots);
+                self.stand(if keeps { self.status } else { status }, severity.unwrap_or(self.severity));
             }
             (Field::MessageType | Field::Alert(AlertField::Severity | AlertField::Status), ..) => {
                 log::write(log::Level::Warning, "not set: no such word", &[("field", &field.reads()), ("rule", &rule.name), ("text", &text)]);
             }
             (Field::Alert(alert_field), ..) => {
-                self.view.set(slots.find(field), &text);
+                self.view.set(field, &text);
                 self.edits.extend(edit(alert_field, text));
             }
         }
     }
 
     /// Changes status and severity, where they change.
-    fn stand(&mut self, status: Status, severity: Severity, slots: &Slots) {
+    fn stand(&mut self, status: Status, severity: Severity) {
         if severity != self.severity {
             self.edits.push(Edit::SetSeverity(severity));
         }
@@ -187,9 +186,9 @@ impl Pass<'_> {
             self.edits.push(Edit::SetStatus(status));
         }
         (self.status, self.severity) = (status, severity);
-        self.view.set(slots.find(&Field::Alert(AlertField::Severity)), severity.as_str());
-        self.view.set(slots.find(&Field::Alert(AlertField::Status)), status.as_str());
-        self.view.set(slots.find(&Field::MessageType), message_type(status, severity));
+        self.view.set(&Field::Alert(AlertField::Severity), severity.as_str());
+        self.view.set(&Field::Alert(AlertField::Status), status.as_str());
+        self.view.set(&Field::MessageType, message_type(status, severity));
     }
 }
 

@@ -64,6 +64,7 @@ mod field;
 mod hooks;
 pub mod inbound;
 mod incident;
+pub mod json;
 pub mod keys;
 pub mod log;
 pub mod lookup;

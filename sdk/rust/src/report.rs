@@ -134,6 +134,26 @@ impl Report {
         labels.into_iter().fold(self, |report, (name, value)| report.label(name, value))
     }
 
+    /// Sets a label for every scalar within a JSON value, nested names joined with dots: for what a sender says beyond the known fields.
+    ///
+    /// ```
+    /// use reveille_sdk::prelude::*;
+    ///
+    /// let report = Report::firing(Severity::Info).flatten("process", &serde_json::json!({ "parent": { "name": "sshd" } }));
+    /// assert_eq!(Alert::from(report).label("process.parent.name"), Some("sshd"));
+    /// ```
+    pub fn flatten(mut self, prefix: &str, value: &serde_json::Value) -> Self {
+        crate::json::flatten(prefix, value, &mut |name, value| {
+            // A hostile body has a million scalars: once the list is full, counting them is enough.
+            if self.wire.labels.len() >= LABELS {
+                self.left_out += 1;
+            } else if let Some(value) = crate::json::text(value) {
+                self.left_out += put(&mut self.wire.labels, name.into(), value);
+            }
+        });
+        self
+    }
+
     /// Sets an annotation; empty names and values are none.
     pub fn annotation(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.left_out += put(&mut self.wire.annotations, name.into(), value.into());

@@ -130,7 +130,7 @@ fn take_step(out: &mut Advance, plan: &Plan<'_>, number: u32, reach: Reach, runs
         let target = Target::Policy(policy);
         if runs.iter().any(|r| r.id != out.run.id && r.state == RunState::Active && r.target == target) {
             going = true;
-        } else if runs.len() + out.begun.len() < RUNS_LIMIT {
+        } else if counted(runs) + out.begun.len() < RUNS_LIMIT {
             let reason = format!("step {number} of {}", plan.name);
             out.say(LineKind::Escalated, format!("Step {number} of {}: {target} begins", plan.name));
             let delay = duty.plan(&target).and_then(|p| p.steps.first().map(|s| s.delay_seconds)).unwrap_or(0);
@@ -167,7 +167,7 @@ fn exhaust(out: &mut Advance, runs: &[Run], duty: &Duty<'_>) {
     let default: &PolicyId = &duty.installation.default_policy;
     let target = Target::Policy(default.clone());
     let was_tried = duty.canonical(&out.run.target) == target || runs.iter().any(|r| r.state != RunState::Stopped && r.target == target);
-    if !was_tried && runs.len() < RUNS_LIMIT && duty.reaches_somebody(default) {
+    if !was_tried && counted(runs) < RUNS_LIMIT && duty.reaches_somebody(default) {
         out.say(LineKind::Escalated, format!("Going on with the installation's default policy {default}"));
         let reason = format!("nobody answered {}", out.run.target);
         out.begun.push(Begun { target, last_resort: false, next_at: duty.now, reason });
@@ -176,6 +176,11 @@ fn exhaust(out: &mut Advance, runs: &[Run], duty: &Duty<'_>) {
         let reason = "all else failed".to_owned();
         out.begun.push(Begun { target, last_resort: true, next_at: duty.now, reason });
     }
+}
+
+/// Runs since the incident was last answered, towards [`RUNS_LIMIT`].
+fn counted(runs: &[Run]) -> usize {
+    runs.iter().filter(|r| r.state != RunState::Stopped).count()
 }
 
 fn page_last_resort(out: &mut Advance, duty: &Duty<'_>) {

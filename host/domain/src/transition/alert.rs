@@ -290,7 +290,7 @@ impl Transition<'_> {
         self.ends(Outcome::Acknowledged, Some(id))
     }
 
-    fn recovered(mut self, report: &Report<'_>) -> Change {
+    fn recovered(self, report: &Report<'_>) -> Change {
         let title = report.alert.title().to_owned();
         if self.ground.alert.as_ref().is_none_or(|s| s.status == Status::Resolved) {
             return self.ends(Outcome::Recorded, None);

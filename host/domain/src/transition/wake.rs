@@ -72,7 +72,7 @@ impl Transition<'_> {
     }
 
     /// Its suppression is over and no open incident has it: it goes on as if kept.
-    fn set_free(mut self) -> Change {
+    fn set_free(self) -> Change {
         let Some(state) = &mut self.ground.alert else { return self.ends(Outcome::Recorded, None) };
         state.suppressed_until = None;
         let before = state.clone();

@@ -21,7 +21,7 @@ pub struct World {
     pub lines: Vec<(IncidentId, Line)>,
     pub availability: Availability,
     pub now: Millis,
-    decisions: u64,
+    pub decisions: u64,
 }
 
 /// A report in a test's words.

@@ -5,7 +5,7 @@ mod config;
 mod deadletter;
 mod incident;
 mod oncall;
-mod output;
+pub mod output;
 mod people;
 mod plugin;
 mod send;

@@ -66,7 +66,7 @@ CREATE INDEX incident_route ON incident (route_due) WHERE route_due;
 CREATE TABLE open_incident (
     team TEXT NOT NULL,
     key TEXT NOT NULL,
-    incident INTEGER NOT NULL REFERENCES incident (id),
+    incident INTEGER NOT NULL,
     PRIMARY KEY (team, key)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,144 @@
+//! What documents mean: the installation and the server's settings that come of them.
+
+use documents::server::{AllowSection, Algorithm, LogFormat, SecretSection, SmtpTls};
+use documents::{Bundle, ServerFile, Source};
+use domain::escalation::{Step, Target};
+use domain::id::{PolicyId, RotationId, TeamId, UserId};
+use domain::inbound::BODY_LIMIT_BYTES;
+use domain::installation::OnFailure;
+use domain::schedule::Turn;
+
+fn file(text: &str) -> Bundle {
+    Bundle::from_files(&[("reveille.yaml", text)])
+}
+
+#[test]
+fn a_team_of_two_becomes_an_installation_with_defaults() {
+    let made = file(include_str!("good/team-of-two/new/reveille.yaml")).check().unwrap();
+    assert_eq!(made.default_policy, PolicyId::from("shop"));
+    let alice = &made.users["alice"];
+    assert_eq!((alice.name.as_str(), alice.time_zone.as_str(), alice.language.as_str()), ("alice", "UTC", "en"));
+    assert_eq!((alice.contacts[0].contact.kind.as_str(), alice.contacts[0].delay_seconds), ("ntfy", 0));
+    assert!(!alice.admin && !alice.break_glass);
+    let rotation = &made.rotations["shop"];
+    assert_eq!((rotation.turn, rotation.time_zone.as_str()), (Turn::Weeks(1), "Europe/Rome"));
+    assert_eq!(rotation.members, [UserId::from("alice"), UserId::from("bob")]);
+    assert_eq!(rotation.starts, jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0));
+    let policy = &made.policies["shop"];
+    let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target] };
+    assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
+    assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
+    let integration = &made.integrations["prometheus"];
+    assert_eq!((integration.normalize.plugin.as_str(), integration.normalize.settings.as_str()), ("alertmanager", "{}"));
+    assert_eq!((integration.pipeline.as_str(), integration.body_limit_bytes), ("default", BODY_LIMIT_BYTES));
+    assert!(made.pipelines["default"].filter.is_empty());
+    let channels: Vec<&str> = made.notify.iter().map(|used| used.plugin.as_str()).collect();
+    assert_eq!(channels, ["mail", "ntfy"]);
+}
+
+#[test]
+fn every_key_arrives() {
+    let made = file(include_str!("good/every-kind/new/everything.yaml")).check().unwrap();
+    let user = &made.users["007"];
+    assert!(user.admin && user.break_glass);
+    assert_eq!((user.contacts[0].delay_seconds, user.contacts[1].contact.address.as_str()), (300, "{{secret:hook}}"));
+    assert_eq!(made.rotations["ops"].turn, Turn::Weeks(2));
+    assert_eq!((made.policies["all"].steps[0].delay_seconds, made.policies["all"].repeat_delay_seconds), (5400, 600));
+    let integration = &made.integrations["tool"];
+    assert_eq!(integration.normalize.settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
+    assert_eq!(integration.normalize.on_failure, OnFailure::DefaultRoute);
+    assert_eq!((integration.body_limit_bytes, integration.expire_after_seconds), (512 * 1024, Some(86_400)));
+    assert_eq!(made.grants["webhook"].secrets, ["hook"]);
+    assert_eq!(made.tables["hosts"]["10.0.0.1"], [("floor".into(), "0x10".into()), ("owner".into(), "true".into())]);
+    assert_eq!(made.services["api"].name, "null");
+}
+
+#[test]
+fn grants_are_held_against_the_server() {
+    let bundle = file(include_str!("good/every-kind/new/everything.yaml"));
+    assert!(bundle.check_grants(&["hook"], &["signing"]).is_empty());
+    let told: Vec<String> = bundle.check_grants(&["hooks"], &[]).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "reveille.yaml:77:8: grant webhook: keys[0]: the server has no [keys.signing]",
+            "reveille.yaml:78:11: grant webhook: secrets[0]: the server has no [secrets.hook]; did you mean `hooks`?",
+        ]
+    );
+}
+
+#[test]
+fn stored_json_that_is_none_is_told() {
+    for text in ["", "[]", r#"{"documents": 5}"#, r#"{"documents": [{"kind": "Team"}]}"#, r#"{"documents": [], "more": 1}"#] {
+        assert!(Bundle::from_json(text).check().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn too_much_is_refused_in_few_words() {
+    let many: String = (0..500).map(|n| format!("---\nkind: Team\nid: t{n}\nmembers: [nobody]\n")).collect();
+    let problems = file(&many).check().unwrap_err();
+    assert_eq!(problems.len(), documents::problem::PROBLEMS_LIMIT + 1);
+    assert_eq!(problems.last().unwrap().message, "and 301 more problems");
+    let large = "#".repeat(documents::limits::BYTES_LIMIT + 1);
+    assert!(file(&large).check().unwrap_err()[0].message.contains("too large"));
+    let deep = format!("kind: Channel\nid: x\nsettings: {}{}\n", "[".repeat(200), "]".repeat(200));
+    assert!(file(&deep).check().is_err());
+}
+
+#[test]
+fn an_empty_server_file_listens_on_loopback() {
+    let server = ServerFile::parse("reveille.toml", "").unwrap();
+    assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(server.public_url, "http://127.0.0.1:8080");
+    assert_eq!((server.data_dir.to_str(), server.plugins_dir.to_str()), (Some("data"), Some("plugins")));
+    assert_eq!((server.log_format, server.journal_queue, server.backlog), (LogFormat::Text, 4096, 1_000_000));
+    assert!(server.egress.allow.is_empty() && server.smtp.is_none());
+}
+
+#[test]
+fn a_full_server_file_arrives() {
+    let text = r#"
+listen = "[::]:9000"
+data_dir = "/var/lib/reveille"
+plugins_dir = "/usr/lib/reveille/plugins"
+public_url = "https://reveille.example.org/"
+[log]
+format = "json"
+[egress]
+ca_file = "/etc/reveille/ca.pem"
+allow = [
+  { host = "NTFY.sh" },
+  { host = "*.hooks.example.org", ports = [443, 8443], plugins = ["webhook"] },
+  { host = "10.0.0.5", ports = [80], private = true },
+]
+[smtp]
+host = "mail.example.org"
+tls = "implicit"
+user = "reveille"
+password_secret = "smtp"
+from = "Reveille <reveille@example.org>"
+[secrets]
+smtp = { file = "/run/secrets/smtp" }
+hook = { env = "HOOK", hosts = ["*.hooks.example.org"] }
+[keys.signing]
+env = "KEY"
+algorithms = ["hmac-sha256", "ed25519"]
+[limits]
+journal_queue = 100
+backlog = 2_000
+"#;
+    let server = ServerFile::parse("reveille.toml", text).unwrap();
+    assert_eq!(server.public_url, "https://reveille.example.org");
+    assert_eq!(server.log_format, LogFormat::Json);
+    let first = AllowSection { host: "ntfy.sh".into(), ports: vec![443], private: false, plugins: Vec::new() };
+    assert_eq!(server.egress.allow[0], first);
+    assert_eq!(server.egress.allow[1].plugins, ["webhook"]);
+    assert!(server.egress.allow[2].private);
+    let smtp = server.smtp.unwrap();
+    assert_eq!((smtp.port, smtp.tls, smtp.login), (465, SmtpTls::Implicit, Some(("reveille".into(), "smtp".into()))));
+    let hook = SecretSection { source: Source::Env("HOOK".into()), hosts: vec!["*.hooks.example.org".into()] };
+    assert_eq!(server.secrets["hook"], hook);
+    assert_eq!(server.keys["signing"].algorithms, [Algorithm::HmacSha256, Algorithm::Ed25519]);
+    assert_eq!((server.journal_queue, server.backlog), (100, 2000));
+}

@@ -1,0 +1,320 @@
+//! Makes sure that a page arrives: claims due messages, renders and sends each, and records what came of it.
+//!
+//! At least once, never less: a claim lapses, so a message whose sender died is sent again, under the same idempotency key.
+
+mod claim;
+mod record;
+mod send;
+
+use crate::house::House;
+use crate::instances::Threads;
+use crate::message::{self, Context};
+use crate::reconciler::Work;
+use domain::alert::Severity;
+use domain::command::Notice;
+use domain::id::OutboxId;
+use domain::page::Outbox;
+use domain::time::Millis;
+use ports::plugin::Page;
+use ports::{BoxFuture, Snapshot, StoreError, View, Wakes};
+use record::{Recorded, record};
+use send::{Came, Sender, Sent};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Messages on their way at one time.
+const FLYING_LIMIT: usize = 64;
+/// Of one contact kind: a provider that stalls must not stop the others.
+const FLYING_OF_KIND_LIMIT: usize = 32;
+/// Due messages looked at to fill the free places.
+const LOOK_LIMIT: u32 = 512;
+/// Free places below which a finished message does not yet call for more: reading the queue for each would cost more than it gains.
+const REFILL_FREE: usize = 16;
+/// How long a claim lasts, in milliseconds; longer than rendering and four exchanges may take together.
+const LEASE_MS: i64 = 60_000;
+/// Threads that render.
+const RENDER_THREADS: usize = 4;
+/// How often a result is offered to a store that does not take it.
+const RECORD_TRIES: u32 = 5;
+/// How long a channel must have worked again before its trouble counts as over, in seconds.
+const CALM_SECONDS: u32 = 900;
+/// A channel that goes on failing is reported again after so many seconds.
+const TELL_SECONDS: u32 = 60;
+/// Pause before a result is offered to the store again, in milliseconds.
+const RECORD_PAUSE_MS: i64 = 500;
+/// How causes of notices about delivery begin.
+const DELIVERY_CAUSE: &str = "delivery/";
+
+/// The reconciler of the outbox.
+pub struct Delivery {
+    house: Arc<House>,
+    plugins: Threads,
+    flying: Mutex<BTreeMap<String, usize>>,
+    /// By contact kind.
+    troubles: Mutex<BTreeMap<String, Trouble>>,
+    /// What a former process had on its way was put back.
+    released: AtomicBool,
+}
+
+impl Delivery {
+    pub fn new(house: Arc<House>) -> Self {
+        let plugins = Threads::start("notify", RENDER_THREADS);
+        Self { house, plugins, flying: Mutex::default(), troubles: Mutex::default(), released: AtomicBool::new(false) }
+    }
+
+    async fn deliver_due(self: &Arc<Self>) -> Result<Option<Millis>, StoreError> {
+        if !self.released.load(Ordering::Acquire) {
+            self.release().await?;
+            self.released.store(true, Ordering::Release);
+        }
+        let now = self.house.now();
+        let (due, next) = self
+            .house
+            .parts
+            .store
+            .view(move |view| {
+                let due = view.outbox_due(now, LOOK_LIMIT)?;
+                Ok(if due.is_empty() { (due, view.next_outbox_due()?) } else { (due, None) })
+            })
+            .await?;
+        if due.is_empty() {
+            return Ok(next);
+        }
+        let chosen = self.choose(&due);
+        let all = chosen.len() == due.len();
+        if !chosen.is_empty() {
+            self.launch(chosen).await?;
+        }
+        // What found no free place is looked at again when one gets free.
+        Ok(all.then(|| self.house.now()))
+    }
+
+    /// Puts back what a process before this one had claimed: nobody else sends on this machine.
+    async fn release(&self) -> Result<(), StoreError> {
+        let now = self.house.now();
+        let count = self.house.parts.store.write(move |tx| claim::release(tx, now, now.plus_millis(LEASE_MS))).await?;
+        if count > 0 {
+            tracing::info!(count, "messages that were on their way when the last process ended are sent again");
+        }
+        Ok(())
+    }
+
+    /// Those of the due rows that there is a place for, with their places.
+    fn choose(self: &Arc<Self>, due: &[Outbox]) -> BTreeMap<OutboxId, Place> {
+        let mut flying = lock(&self.flying);
+        let mut total: usize = flying.values().sum();
+        let mut chosen = BTreeMap::new();
+        for row in due {
+            if total >= FLYING_LIMIT {
+                break;
+            }
+            let of_kind = flying.entry(row.contact.kind.clone()).or_default();
+            if *of_kind < FLYING_OF_KIND_LIMIT {
+                *of_kind += 1;
+                total += 1;
+                self.house.activity.enter();
+                chosen.insert(row.id, Place { delivery: Arc::clone(self), kind: row.contact.kind.clone() });
+            }
+        }
+        chosen
+    }
+
+    /// Claims what was chosen and sends each message in a task of its own.
+    async fn launch(self: &Arc<Self>, mut chosen: BTreeMap<OutboxId, Place>) -> Result<(), StoreError> {
+        let now = self.house.now();
+        let ids: Vec<OutboxId> = chosen.keys().copied().collect();
+        let claimed = self
+            .house
+            .parts
+            .store
+            .write(move |tx| {
+                let claimed = claim::claim(tx, &ids, now)?;
+                fail::fail_point!("delivery.before.claim", |_| Err(StoreError::Abandoned("fail point".into())));
+                Ok(claimed)
+            })
+            .await?;
+        fail::fail_point!("delivery.after.claim");
+        self.house.changed(claimed.cancelled);
+        let snapshot = self.house.parts.live.load();
+        for (row, page) in self.pages(claimed.rows, &snapshot, now).await {
+            if let Some(place) = chosen.remove(&row.id) {
+                let (delivery, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
+                tokio::spawn(async move {
+                    delivery.deliver(row, page, &snapshot).await;
+                    drop(place);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What each message says. Where the incident cannot be read, the person is paged without it.
+    async fn pages(&self, rows: Vec<Outbox>, snapshot: &Arc<Snapshot>, now: Millis) -> Vec<(Outbox, Page)> {
+        let (house, of_job, asked) = (Arc::clone(&self.house), Arc::clone(snapshot), rows.clone());
+        let read = move |view: &dyn View| {
+            let parts = &house.parts;
+            let context = Context { installation: &of_job.installation, links: &parts.links, public_url: &parts.public_url, now };
+            let page = |row: Outbox| {
+                let page = message::page(view, &row, &context).unwrap_or_else(|error| {
+                    tracing::error!(%error, outbox = row.id.0, "paging without the incident, which cannot be read");
+                    message::bare_page(&row, &context)
+                });
+                (row, page)
+            };
+            Ok(asked.into_iter().map(page).collect::<Vec<_>>())
+        };
+        match self.house.parts.store.view(read).await {
+            Ok(pages) => pages,
+            Err(error) => {
+                tracing::error!(%error, "paging without the incidents, which cannot be read");
+                let parts = &self.house.parts;
+                let context = Context { installation: &snapshot.installation, links: &parts.links, public_url: &parts.public_url, now };
+                rows.into_iter().map(|row| (message::bare_page(&row, &context), row)).map(|(page, row)| (row, page)).collect()
+            }
+        }
+    }
+
+    async fn deliver(&self, row: Outbox, page: Page, snapshot: &Arc<Snapshot>) {
+        let sent = Sender::new(&self.house, &self.plugins, snapshot, page).send().await;
+        if matches!(sent.came, Came::Accepted(_) | Came::Delivered(_)) {
+            fail::fail_point!("delivery.after.accepted");
+        }
+        let kind = row.contact.kind.clone();
+        let result = match &sent.came {
+            Came::Accepted(_) => "accepted",
+            Came::Delivered(_) => "delivered",
+            Came::Retry(..) => "retry",
+            Came::Failed(_) => "failed",
+        };
+        metrics::counter!("reveille_oncall_deliveries_total", "kind" => kind, "result" => result).increment(1);
+        if let Some(recorded) = self.keep(&row, sent, snapshot).await {
+            fail::fail_point!("delivery.after.record");
+            self.tell(&row, recorded, snapshot);
+        }
+    }
+
+    /// Records what came of a message; a store that does not take it is asked again. What is never recorded is sent again.
+    async fn keep(&self, row: &Outbox, sent: Sent, snapshot: &Arc<Snapshot>) -> Option<Recorded> {
+        let sent = Arc::new(sent);
+        for attempt in 1..=RECORD_TRIES {
+            let (row, sent, installation) = (row.clone(), Arc::clone(&sent), Arc::clone(&snapshot.installation));
+            let now = self.house.now();
+            match self.house.parts.store.write(move |tx| record(tx, &row, &sent, &installation, now)).await {
+                Ok(recorded) => return recorded,
+                Err(error) => tracing::error!(%error, outbox = row.id.0, attempt, "cannot record what came of a message"),
+            }
+            if attempt < RECORD_TRIES {
+                self.house.parts.clock.wait_until(now.plus_millis(RECORD_PAUSE_MS)).await;
+            }
+        }
+        None
+    }
+
+    /// Wakes who has to act on a result, and reports channels that fail.
+    fn tell(&self, row: &Outbox, recorded: Recorded, snapshot: &Snapshot) {
+        let wakes = &self.house.parts.wakes;
+        if recorded.queued {
+            wakes.delivery.notify_one();
+        }
+        if recorded.hurried {
+            wakes.escalation.notify_one();
+        }
+        self.house.changed(row.incident.into_iter().collect());
+        let now = self.house.now();
+        match recorded.failed {
+            None if recorded.arrived => self.arrived(&row.contact.kind, now),
+            Some(why) if !recorded.about_delivery => {
+                let person = message::recipient(row, &snapshot.installation);
+                self.failed(&row.contact.kind, &person, &why, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn arrived(&self, kind: &str, now: Millis) {
+        let is_over = {
+            let mut troubles = lock(&self.troubles);
+            let calm = troubles.get(kind).is_some_and(|trouble| now >= trouble.failed_at.plus_seconds(CALM_SECONDS));
+            calm && troubles.remove(kind).is_some()
+        };
+        if is_over {
+            self.house.parts.alarm.raise(notice(kind, "Messages arrive again".to_owned(), true));
+        }
+    }
+
+    fn failed(&self, kind: &str, person: &str, why: &str, now: Millis) {
+        let is_news = {
+            let mut troubles = lock(&self.troubles);
+            let known = troubles.get(kind).map(|trouble| trouble.told_at);
+            let is_news = known.is_none_or(|told| now >= told.plus_seconds(TELL_SECONDS));
+            let told_at = if is_news { now } else { known.unwrap_or(now) };
+            troubles.insert(kind.to_owned(), Trouble { failed_at: now, told_at });
+            is_news
+        };
+        if is_news {
+            self.house.parts.alarm.raise(notice(kind, format!("The latest, to {person}: {why}"), false));
+        }
+    }
+}
+
+fn notice(kind: &str, details: String, over: bool) -> Notice {
+    Notice {
+        cause: format!("{DELIVERY_CAUSE}{kind}"),
+        summary: format!("Pages by {kind} cannot be delivered"),
+        details,
+        severity: Severity::Error,
+        integration: None,
+        over,
+    }
+}
+
+/// When a channel last failed for good, and when that was last reported.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    failed_at: Millis,
+    told_at: Millis,
+}
+
+/// A place among the messages on their way; free again once dropped, also by a panic.
+struct Place {
+    delivery: Arc<Delivery>,
+    kind: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let total: usize = {
+            let mut flying = lock(&self.delivery.flying);
+            if let Some(count) = flying.get_mut(&self.kind) {
+                *count -= 1;
+                if *count == 0 {
+                    flying.remove(&self.kind);
+                }
+            }
+            flying.values().sum()
+        };
+        if total + REFILL_FREE <= FLYING_LIMIT {
+            self.delivery.house.parts.wakes.delivery.notify_one();
+        }
+        self.delivery.house.activity.leave();
+    }
+}
+
+impl Work for Delivery {
+    fn name(&self) -> &'static str {
+        "delivery"
+    }
+
+    fn signal<'a>(&self, wakes: &'a Wakes) -> &'a tokio::sync::Notify {
+        &wakes.delivery
+    }
+
+    fn pass(self: Arc<Self>) -> BoxFuture<'static, Result<Option<Millis>, StoreError>> {
+        Box::pin(async move { self.deliver_due().await })
+    }
+}
+
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

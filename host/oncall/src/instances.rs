@@ -1,0 +1,68 @@
+//! Warm plugin instances on threads of their own: plugin calls block, and the async runtime must not.
+
+use domain::id::Revision;
+use ports::{Instance, Plugin};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Most jobs that wait for a thread; more are refused.
+const WAITING_LIMIT: usize = 4096;
+
+type Job = Box<dyn FnOnce(&mut Instances) + Send>;
+
+/// A thread's instances, made at their first use and dropped when the configuration changes.
+#[derive(Default)]
+pub struct Instances {
+    revision: Revision,
+    warm: HashMap<usize, (Arc<dyn Plugin>, Box<dyn Instance>)>,
+}
+
+impl Instances {
+    /// This thread's instance of a plugin.
+    pub fn of(&mut self, revision: Revision, plugin: &Arc<dyn Plugin>) -> &mut dyn Instance {
+        if self.revision != revision {
+            self.warm.clear();
+            self.revision = revision;
+        }
+        // The map keeps the plugin, so its address is not given to another.
+        let address = Arc::as_ptr(plugin).cast::<()>() as usize;
+        self.warm.entry(address).or_insert_with(|| (Arc::clone(plugin), plugin.instance())).1.as_mut()
+    }
+}
+
+/// A bounded pool of threads with instances. Its threads end once it is dropped.
+pub struct Threads {
+    jobs: crossbeam_channel::Sender<Job>,
+}
+
+impl Threads {
+    /// `count` threads called `name`. A thread that cannot be started is logged; with none, every job is refused.
+    pub fn start(name: &str, count: usize) -> Self {
+        let (jobs, waiting) = crossbeam_channel::bounded::<Job>(WAITING_LIMIT);
+        for _ in 0..count {
+            let waiting = waiting.clone();
+            let serve = move || {
+                let mut instances = Instances::default();
+                for job in waiting {
+                    // The job's answer is dropped with it, which tells the one who waits.
+                    if catch_unwind(AssertUnwindSafe(|| job(&mut instances))).is_err() {
+                        instances = Instances::default();
+                    }
+                }
+            };
+            if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(serve) {
+                tracing::error!(%error, name, "cannot start a thread for plugins");
+            }
+        }
+        Self { jobs }
+    }
+
+    /// Runs `job` on one of the threads; `None`: they are overloaded, or it panicked.
+    pub async fn run<R: Send + 'static>(&self, job: impl FnOnce(&mut Instances) -> R + Send + 'static) -> Option<R> {
+        let (told, answer) = tokio::sync::oneshot::channel();
+        let job: Job = Box::new(move |instances| drop(told.send(job(instances))));
+        self.jobs.try_send(job).ok()?;
+        answer.await.ok()
+    }
+}

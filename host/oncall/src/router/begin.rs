@@ -1,0 +1,142 @@
+//! What an answer does to the stored incident: runs, lines, and the mark that it is routed. One compare-and-set.
+
+use super::decide::{Chosen, Routed};
+use crate::house::line;
+use domain::alert::{Severity, Status};
+use domain::escalation::{Duty, Run, RunState, Target, Urgency};
+use domain::id::TeamId;
+use domain::incident::Incident;
+use domain::installation::Installation;
+use domain::time::Millis;
+use domain::timeline::{Cause, LineKind};
+use ports::{StoreError, Tx};
+
+/// Whether the incident has to be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// It is not what was asked about any more.
+    Changed,
+}
+
+/// Makes the answer true. An incident that changed in what routing depends on is left for another question, unless this is the `last`
+/// try: then it is routed as it was, and stays due, so that a storm of changes cannot keep it from paging.
+pub fn begin(tx: &mut dyn Tx, routed: &Routed, installation: &Installation, now: Millis, last: bool) -> Result<Left, StoreError> {
+    let Some(mut incident) = tx.incident(routed.seen.id)?.filter(|i| i.route_due) else { return Ok(Left::Nothing) };
+    if incident.status != Status::Firing {
+        incident.route_due = false;
+        incident.version += 1;
+        tx.put_incident(&incident)?;
+        return Ok(Left::Nothing);
+    }
+    let changed = incident.version != routed.seen.version && concern(&incident) != concern(&routed.seen);
+    if changed && !last {
+        return Ok(Left::Changed);
+    }
+    let mut runs = tx.runs_of(incident.id)?;
+    stop_answered(tx, &incident, &mut runs)?;
+    let duty = Duty { installation, overrides: &[], now };
+    let mut start = Start { tx, incident: &incident, duty, runs };
+    for (text, cause) in &routed.failed {
+        start.say(LineKind::StageFailed, text, cause.clone())?;
+    }
+    for chosen in &routed.chosen {
+        start.go(chosen)?;
+    }
+    start.again()?;
+    incident.route_due = changed;
+    incident.routed_severity = Some(routed.seen.severity);
+    incident.version += 1;
+    tx.put_incident(&incident)?;
+    Ok(if changed { Left::Changed } else { Left::Nothing })
+}
+
+/// What routing depends on. Repeats and notes change an incident's version, but not this.
+type Concern<'a> = (&'a TeamId, Option<&'a str>, Option<&'a str>, Severity, bool);
+
+fn concern(incident: &Incident) -> Concern<'_> {
+    (&incident.team, incident.service.as_deref(), incident.routing_key.as_deref(), incident.severity, incident.default_route)
+}
+
+/// Ends runs that were going when somebody answered, and who has given the incident back since, before they came to notice: they begin
+/// again from their first step.
+fn stop_answered(tx: &mut dyn Tx, incident: &Incident, runs: &mut [Run]) -> Result<(), StoreError> {
+    if incident.routed_severity.is_none() {
+        return Ok(());
+    }
+    let timeline = tx.timeline(incident.id)?;
+    let Some(given_back) = timeline.iter().filter(|l| l.kind == LineKind::Unacknowledged).map(|l| l.at).max() else { return Ok(()) };
+    for run in runs.iter_mut().filter(|r| r.state == RunState::Active && r.started_at < given_back) {
+        run.state = RunState::Stopped;
+        run.next_at = None;
+        tx.put_run(run)?;
+    }
+    Ok(())
+}
+
+struct Start<'a> {
+    tx: &'a mut dyn Tx,
+    incident: &'a Incident,
+    duty: Duty<'a>,
+    runs: Vec<Run>,
+}
+
+impl Start<'_> {
+    fn say(&mut self, kind: LineKind, text: &str, cause: Option<Cause>) -> Result<(), StoreError> {
+        self.tx.add_line(self.incident.id, &line(self.duty.now, kind, text, cause))
+    }
+
+    fn is_active(&self, target: &Target) -> bool {
+        self.runs.iter().any(|r| r.state == RunState::Active && !r.last_resort && r.target == *target)
+    }
+
+    fn go(&mut self, chosen: &Chosen) -> Result<(), StoreError> {
+        let Chosen { target, urgency, why, cause } = chosen;
+        let canonical = self.duty.canonical(target);
+        let goes_on = *urgency == Urgency::Page && self.is_active(&canonical);
+        let text = match urgency {
+            _ if goes_on => format!("Routed to {target} {why} (its escalation goes on)"),
+            Urgency::Page => format!("Routed to {target} {why}"),
+            Urgency::Ticket => format!("Routed to {target} as a ticket, which wakes nobody, {why}"),
+            Urgency::Quiet => format!("Routed to {target} for the record only, which pages nobody, {why}"),
+        };
+        self.say(LineKind::Routed, &text, cause.clone())?;
+        if *urgency == Urgency::Page && !goes_on {
+            self.run(canonical, why.clone(), cause.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Begins anew what was stopped by an answer: the incident fires again.
+    fn again(&mut self) -> Result<(), StoreError> {
+        let stopped: Vec<Run> = self.runs.iter().filter(|r| r.state == RunState::Stopped && !r.last_resort).cloned().collect();
+        for run in stopped {
+            if !self.is_active(&run.target) {
+                self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
+                self.run(run.target, run.reason, run.cause)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, target: Target, reason: String, cause: Option<Cause>) -> Result<(), StoreError> {
+        let now = self.duty.now;
+        let delay = self.duty.plan(&target).and_then(|plan| plan.steps.first().map(|step| step.delay_seconds)).unwrap_or(0);
+        let run = Run {
+            id: self.tx.new_run_id()?,
+            incident: self.incident.id,
+            target,
+            state: RunState::Active,
+            step: 0,
+            repeat: 0,
+            next_at: Some(now.plus_seconds(delay)),
+            last_resort: false,
+            reason,
+            cause,
+            started_at: now,
+        };
+        self.tx.put_run(&run)?;
+        self.runs.push(run);
+        Ok(())
+    }
+}

@@ -1,0 +1,332 @@
+//! One commit: the items of many partitions applied in order inside one transaction.
+
+use crate::answer::CommandOutcome;
+use crate::rows::{Rows, Spare, Wanted};
+use domain::alert::Status;
+use domain::command::{Command, Notice, Subject};
+use domain::decision::{Decision, Outcome};
+use domain::expiry::Availability;
+use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
+use domain::inbound::Event;
+use domain::incident::AlertState;
+use domain::journal::{Entry, Record, Sender};
+use domain::time::Millis;
+use domain::transition::{self, Moment, Said};
+use ports::store::{DeadLetter, DeadLetterKind, DeadLetterState, DecisionRow};
+use ports::{StoreError, Tx};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How long until a parked body is tried again for the first time, in seconds.
+pub const FIRST_RETRY_SECONDS: u32 = 1;
+
+/// One thing to commit.
+pub struct Item {
+    pub id: DecisionId,
+    /// When its record came in.
+    pub at: Millis,
+    pub work: Work,
+}
+
+/// What an item is.
+pub enum Work {
+    /// An alert that went through the stages.
+    Decide(Box<DecisionRow>),
+    /// An event of a taken body that needs no stage: a command, a heartbeat, a change.
+    Event(Arc<Record>),
+    /// A whole record that needs no stage.
+    Entry(Arc<Record>),
+    /// A record that the journal cannot give back; the text says why.
+    Unreadable(String),
+}
+
+/// What to tell whom after a commit.
+#[derive(Default)]
+pub struct Committed {
+    pub said: Vec<(JournalId, CommandOutcome)>,
+    pub changed: BTreeSet<IncidentId>,
+    /// The router has something to look at.
+    pub route: bool,
+    /// Somebody answered: escalations may have to stop.
+    pub answered: bool,
+    pub next_wake: Option<Millis>,
+    pub dead_letters: bool,
+    pub outcomes: Vec<(&'static str, u64)>,
+    pub spare: Spare,
+}
+
+/// The items of one transaction at work.
+pub struct Batch<'t> {
+    rows: Rows<'t>,
+    availability: &'t Availability,
+    committed: Committed,
+}
+
+impl<'t> Batch<'t> {
+    pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability) -> Self {
+        Self { rows: Rows::of(tx, spare), availability, committed: Committed::default() }
+    }
+
+    /// Applies the items in order and writes what changed; `again` when an earlier try may have committed some of them.
+    pub fn apply(mut self, items: &mut [Item], cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
+        let first = items.iter().map(|item| item.id).min();
+        let done: BTreeSet<DecisionId> = match first {
+            Some(first) if again => self.rows.tx.decided_from(first)?.into_iter().collect(),
+            _ => BTreeSet::new(),
+        };
+        for item in items.iter_mut().filter(|item| !done.contains(&item.id)) {
+            self.apply_one(item)?;
+        }
+        self.finish(cursor)
+    }
+
+    /// Lists an item that cannot be committed as a dead letter. `with_row`: its decision, too, is listed as parked.
+    pub fn bury(mut self, item: &mut Item, reason: &str, cursor: Option<JournalId>, with_row: bool) -> Result<Committed, StoreError> {
+        let mut integration = None;
+        let mut quiet = false;
+        let mut listed = false;
+        match &mut item.work {
+            Work::Decide(row) => {
+                integration.clone_from(&row.decision.integration);
+                row.outcome = Outcome::Parked;
+                row.incident = None;
+                if with_row {
+                    listed = self.rows.tx.add_decision(row)?;
+                }
+            }
+            Work::Event(record) => integration = sender(record).map(|from| from.integration.clone()),
+            Work::Entry(record) => {
+                integration = sender(record).map(|from| from.integration.clone());
+                // A notice that cannot be stored never begets another.
+                quiet = matches!(record.entry, Entry::Notice(_));
+                if matches!(record.entry, Entry::Command(_)) {
+                    let words = format!("it could not be committed: {reason}");
+                    self.committed.said.push((item.id.record(), CommandOutcome::Refused(words)));
+                }
+            }
+            Work::Unreadable(_) => {}
+        }
+        if !listed {
+            self.rows.tx.add_done(item.id)?;
+        }
+        let kind = DeadLetterKind::Uncommitted;
+        self.dead_letter(item.id, item.at, integration.as_ref(), kind, reason, with_row && !quiet)?;
+        self.finish(cursor)
+    }
+
+    fn finish(mut self, cursor: Option<JournalId>) -> Result<Committed, StoreError> {
+        self.rows.write()?;
+        if let Some(cursor) = cursor {
+            fail::fail_point!("pipeline.before.cursor");
+            self.rows.tx.set_cursor(cursor)?;
+        }
+        self.committed.changed = std::mem::take(&mut self.rows.changed);
+        self.committed.route = self.rows.route;
+        self.committed.next_wake = self.rows.next_wake;
+        self.committed.spare = self.rows.spare;
+        Ok(self.committed)
+    }
+
+    fn apply_one(&mut self, item: &mut Item) -> Result<(), StoreError> {
+        let (id, at) = (item.id, item.at);
+        match &mut item.work {
+            Work::Decide(row) => return self.decide(row, at),
+            _ if !self.rows.tx.add_done(id)? => return Ok(()),
+            Work::Event(record) => {
+                if let Entry::Taken { from, events, .. } = &record.entry
+                    && let Some(Event::Command(command)) = events.get(id.index())
+                {
+                    self.obey(command, Some(&from.team), at)?;
+                }
+            }
+            Work::Entry(record) => match &record.entry {
+                Entry::Command(command) => {
+                    let said = match self.obey(command, None, at)? {
+                        Said::Done(words) => CommandOutcome::Done(words),
+                        Said::Refused(words) => CommandOutcome::Refused(words),
+                    };
+                    self.committed.said.push((id.record(), said));
+                }
+                Entry::Notice(notice) => self.note(notice, at)?,
+                Entry::Wake { team, entity, .. } => self.wake(team, entity, at)?,
+                Entry::Parked { from, reason, .. } => {
+                    self.dead_letter(id, at, Some(&from.integration), DeadLetterKind::Parked, reason, true)?;
+                }
+                Entry::Rejected { from, reason, .. } => {
+                    self.dead_letter(id, at, Some(&from.integration), DeadLetterKind::Rejected, reason, true)?;
+                }
+                Entry::Taken { .. } => {}
+            },
+            Work::Unreadable(reason) => self.dead_letter(id, at, None, DeadLetterKind::Uncommitted, reason, true)?,
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, row: &mut DecisionRow, at: Millis) -> Result<(), StoreError> {
+        let decision = &row.decision;
+        let firing = decision.alert.status == Status::Firing;
+        let attached = match self.rows.alert(&decision.team, &decision.alert.entity)? {
+            Some(state) => state.incident.is_some() && state.status != Status::Resolved,
+            None => false,
+        };
+        let wanted = Wanted {
+            team: &decision.team,
+            entity: Some(&decision.alert.entity),
+            key: firing.then(|| decision.incident_key()),
+            incident: None,
+            threshold: decision.grouping.as_ref().and_then(|g| g.threshold).filter(|_| firing && !attached).map(|t| t.count),
+        };
+        let (outcome, incident) = self.change(wanted, firing, at, |ground, moment| transition::decide(ground, decision, moment))?;
+        self.count(&outcome);
+        self.committed.answered |= matches!(outcome, Outcome::Acknowledged | Outcome::Resolved);
+        row.outcome = outcome;
+        row.incident = incident;
+        row.at = at;
+        if self.rows.tx.add_decision(row)? {
+            return Ok(());
+        }
+        // Applied twice: undo the whole and let the next try leave it out.
+        Err(StoreError::Abandoned(format!("decision {} is already committed", row.decision.id.0)))
+    }
+
+    fn change(
+        &mut self,
+        wanted: Wanted<'_>,
+        may_make: bool,
+        at: Millis,
+        apply: impl FnOnce(&mut transition::Ground, Moment<'_>) -> transition::Change,
+    ) -> Result<(Outcome, Option<IncidentId>), StoreError> {
+        let (alert, incident) = if may_make { self.rows.fresh()? } else { Default::default() };
+        let mut taken = self.rows.take(wanted)?;
+        let moment = Moment { at, alert, incident, availability: self.availability };
+        let change = apply(&mut taken.ground, moment);
+        let came_to = (change.outcome.clone(), change.incident);
+        self.rows.give_back(wanted.team, wanted.entity, taken, change);
+        Ok(came_to)
+    }
+
+    fn wake(&mut self, team: &TeamId, entity: &str, at: Millis) -> Result<(), StoreError> {
+        let wanted = Wanted { team, entity: Some(entity), key: None, incident: None, threshold: None };
+        let (outcome, _) = self.change(wanted, true, at, transition::wake)?;
+        self.committed.answered |= outcome == Outcome::Resolved;
+        Ok(())
+    }
+
+    fn note(&mut self, notice: &Notice, at: Millis) -> Result<(), StoreError> {
+        let key = transition::notice_key(&notice.cause);
+        let wanted = Wanted { team: &TeamId::default(), entity: None, key: Some(&key), incident: None, threshold: None };
+        let (outcome, _) = self.change(wanted, true, at, |ground, moment| transition::note(ground, notice, moment))?;
+        self.committed.answered |= outcome == Outcome::Resolved;
+        Ok(())
+    }
+
+    fn obey(&mut self, command: &Command, team: Option<&TeamId>, at: Millis) -> Result<Said, StoreError> {
+        let id = match (&command.subject, team) {
+            (Subject::Incident(id), _) => Some(*id),
+            (Subject::Entity(entity), Some(team)) => self.rows.alert(team, entity)?.and_then(recorded),
+            (Subject::Entity(_), None) => None,
+        };
+        let owner = match id {
+            Some(id) => self.rows.tx.incident(id)?.map(|incident| incident.team),
+            None => None,
+        };
+        // An incident that this very transaction opened is in no row yet: then the sender's team is its owner.
+        let owner = owner.or_else(|| team.cloned()).unwrap_or_default();
+        // A sender's commands stay within its team.
+        let id = id.filter(|_| team.is_none_or(|team| *team == owner));
+        let wanted = Wanted { team: &owner, entity: None, key: None, incident: id, threshold: None };
+        let mut said = None;
+        let (outcome, _) = self.change(wanted, false, at, |ground, moment| {
+            let (change, words) = transition::obey(ground, command, id, moment);
+            said = Some(words);
+            change
+        })?;
+        self.committed.answered |= matches!(outcome, Outcome::Acknowledged | Outcome::Resolved);
+        Ok(said.unwrap_or_else(|| Said::Refused("nothing was done".to_owned())))
+    }
+
+    fn dead_letter(
+        &mut self,
+        id: DecisionId,
+        at: Millis,
+        integration: Option<&IntegrationId>,
+        kind: DeadLetterKind,
+        reason: &str,
+        notice: bool,
+    ) -> Result<(), StoreError> {
+        let letter = DeadLetter {
+            id: self.rows.tx.new_dead_letter_id()?,
+            at,
+            record: id.record(),
+            decision: (kind == DeadLetterKind::Uncommitted).then_some(id),
+            integration: integration.cloned(),
+            kind,
+            reason: reason.to_owned(),
+            state: DeadLetterState::Waiting,
+            tries: 0,
+            next_at: (kind == DeadLetterKind::Parked).then(|| at.plus_seconds(FIRST_RETRY_SECONDS)),
+        };
+        self.rows.tx.put_dead_letter(&letter)?;
+        self.committed.dead_letters = true;
+        if notice { self.note(&dead_letter_notice(integration, reason, false), at) } else { Ok(()) }
+    }
+
+    /// Resolves the incident about an integration's dead letters.
+    pub fn no_dead_letters_left(mut self, integration: Option<&IntegrationId>, at: Millis) -> Result<Committed, StoreError> {
+        self.note(&dead_letter_notice(integration, "", true), at)?;
+        self.finish(None)
+    }
+
+    fn count(&mut self, outcome: &Outcome) {
+        let word = match outcome {
+            Outcome::Opened => "opened",
+            Outcome::Joined => "joined",
+            Outcome::Repeated => "repeated",
+            Outcome::Waiting { .. } => "waiting",
+            Outcome::Suppressed => "suppressed",
+            Outcome::Dropped => "dropped",
+            Outcome::Acknowledged => "acknowledged",
+            Outcome::Resolved => "resolved",
+            Outcome::Recorded => "recorded",
+            Outcome::Parked => "parked",
+        };
+        match self.committed.outcomes.iter_mut().find(|(w, _)| *w == word) {
+            Some((_, count)) => *count += 1,
+            None => self.committed.outcomes.push((word, 1)),
+        }
+    }
+}
+
+fn recorded(state: &AlertState) -> Option<IncidentId> {
+    state.incident
+}
+
+fn sender(record: &Record) -> Option<&Sender> {
+    match &record.entry {
+        Entry::Taken { from, .. } | Entry::Parked { from, .. } | Entry::Rejected { from, .. } => Some(from),
+        Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => None,
+    }
+}
+
+/// The one incident per integration about its dead letters.
+fn dead_letter_notice(integration: Option<&IntegrationId>, reason: &str, over: bool) -> Notice {
+    let name = integration.map_or("reveille", IntegrationId::as_str);
+    let summary = if over {
+        format!("no dead letter of {name} waits any more")
+    } else {
+        format!("Something from {name} could not be taken in and waits as a dead letter")
+    };
+    Notice {
+        cause: format!("dead-letters/{name}"),
+        summary,
+        details: reason.to_owned(),
+        severity: domain::alert::Severity::Error,
+        integration: integration.cloned(),
+        over,
+    }
+}
+
+/// A decision that has yet to be applied.
+pub fn undecided(decision: Decision) -> Work {
+    Work::Decide(Box::new(DecisionRow { decision, incident: None, outcome: Outcome::Recorded, at: Millis(0) }))
+}

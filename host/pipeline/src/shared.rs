@@ -1,0 +1,199 @@
+//! What the engine's threads and tasks share.
+
+use crate::gather::{Arrival, Cost};
+use crate::settings::EngineSettings;
+use crate::waiters::Waiters;
+use crate::{answer::Backlog, batch::Committed, batch::Item};
+use arc_swap::ArcSwap;
+use domain::expiry::Availability;
+use domain::id::JournalId;
+use domain::time::Millis;
+use parking_lot::{Condvar, Mutex};
+use ports::{Clock, Journal, Live, Store, StoreError, Tx, View, Wakes};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often a waiting thread looks whether it has to stop.
+pub const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// The engine's parts.
+pub struct Shared {
+    pub store: Arc<dyn Store>,
+    pub journal: Arc<dyn Journal>,
+    pub clock: Arc<dyn Clock>,
+    pub live: Arc<Live>,
+    pub wakes: Arc<Wakes>,
+    pub settings: EngineSettings,
+    pub waiters: Waiters,
+    pub space: Space,
+    pub availability: ArcSwap<Availability>,
+    /// Alerts had to be refused since the last beat.
+    pub refused: AtomicBool,
+    /// No new bodies are taken.
+    pub draining: AtomicBool,
+    /// Threads have to end.
+    pub stopping: AtomicBool,
+    /// When the expiry loop looks again on its own; milliseconds.
+    pub next_wake: AtomicI64,
+    pub cursor: watch::Sender<JournalId>,
+    /// Times that a commit was tried again because the store was unavailable.
+    pub commit_retries: AtomicU64,
+}
+
+/// What comes to the committer.
+pub enum ToCommit {
+    Arrival(Arrival),
+    Items(JournalId, Vec<Item>),
+}
+
+impl Shared {
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub fn cursor(&self) -> JournalId {
+        *self.cursor.borrow()
+    }
+
+    pub fn backlog(&self) -> Backlog {
+        Backlog { journal_head: self.journal.head(), cursor: self.cursor(), queued: self.space.taken().events }
+    }
+
+    /// Why no body can be taken at the moment, if so.
+    pub fn overload(&self) -> Option<String> {
+        if self.draining.load(Ordering::Acquire) {
+            return Some("the server is shutting down".to_owned());
+        }
+        let depth = self.journal.depth();
+        if depth >= self.settings.journal_depth_limit {
+            return Some(format!("{depth} records wait to be stored"));
+        }
+        let behind = self.journal.head().0.saturating_sub(self.cursor().0);
+        (behind >= self.settings.backlog_limit).then(|| format!("{behind} records wait to be decided"))
+    }
+
+    /// Tells those who wait for what was committed.
+    pub fn announce(&self, committed: &Committed) {
+        for incident in &committed.changed {
+            self.wakes.incident_changed(*incident);
+        }
+        if committed.route {
+            self.wakes.router.notify_one();
+        }
+        if committed.answered {
+            self.wakes.escalation.notify_one();
+        }
+        if committed.dead_letters {
+            self.wakes.dead_letters.notify_one();
+        }
+        if committed.next_wake.is_some_and(|at| at.0 < self.next_wake.load(Ordering::Acquire)) {
+            self.wakes.expiry.notify_one();
+        }
+        for (record, said) in &committed.said {
+            self.waiters.tell(*record, Ok(said.clone()));
+        }
+        for (outcome, count) in &committed.outcomes {
+            metrics::counter!("reveille_pipeline_decisions_total", "outcome" => *outcome).increment(*count);
+        }
+    }
+
+    /// Runs a job in a transaction and waits for it, from a thread of the engine.
+    pub fn write<R: Send + 'static>(&self, job: impl FnOnce(&mut dyn Tx) -> Result<R, StoreError> + Send + 'static) -> Result<R, StoreError> {
+        let (told, wait) = crossbeam_channel::bounded(1);
+        let slot = Arc::new(Mutex::new(None));
+        let filled = Arc::clone(&slot);
+        self.store.submit(
+            Box::new(move |tx| {
+                let value = job(tx)?;
+                *filled.lock() = Some(value);
+                Ok(())
+            }),
+            Box::new(move |result| drop(told.send(result))),
+        );
+        answer(&wait, &slot)
+    }
+
+    /// Runs a job on a reader and waits for it, from a thread of the engine.
+    pub fn view<R: Send + 'static>(&self, job: impl FnOnce(&dyn View) -> Result<R, StoreError> + Send + 'static) -> Result<R, StoreError> {
+        let (told, wait) = crossbeam_channel::bounded(1);
+        let slot = Arc::new(Mutex::new(None));
+        let filled = Arc::clone(&slot);
+        self.store.read(
+            Box::new(move |view| {
+                let value = job(view)?;
+                *filled.lock() = Some(value);
+                Ok(())
+            }),
+            Box::new(move |result| drop(told.send(result))),
+        );
+        answer(&wait, &slot)
+    }
+}
+
+fn answer<R>(wait: &crossbeam_channel::Receiver<Result<(), StoreError>>, slot: &Mutex<Option<R>>) -> Result<R, StoreError> {
+    let stopped = || StoreError::Unavailable { doing: "answer", why: "it is stopping".into() };
+    wait.recv().map_err(|_| stopped())??;
+    slot.lock().take().ok_or_else(stopped)
+}
+
+/// The bounded space between feeder and commit.
+pub struct Space {
+    taken: Mutex<Cost>,
+    freed: Condvar,
+    limit: Cost,
+}
+
+impl Space {
+    pub fn of(limit: Cost) -> Self {
+        Self { taken: Mutex::new(Cost::default()), freed: Condvar::new(), limit }
+    }
+
+    pub fn taken(&self) -> Cost {
+        *self.taken.lock()
+    }
+
+    /// Waits for room; a record larger than all of it goes through alone. `false`: the engine stops.
+    pub fn take(&self, cost: Cost, stopping: impl Fn() -> bool) -> bool {
+        let mut taken = self.taken.lock();
+        let fits = |taken: &Cost| {
+            *taken == Cost::default() || (taken.events + cost.events <= self.limit.events && taken.bytes + cost.bytes <= self.limit.bytes)
+        };
+        while !fits(&taken) {
+            if stopping() {
+                return false;
+            }
+            self.freed.wait_for(&mut taken, LOOK_UP);
+        }
+        taken.events += cost.events;
+        taken.bytes += cost.bytes;
+        true
+    }
+
+    pub fn free(&self, cost: Cost) {
+        let mut taken = self.taken.lock();
+        taken.events = taken.events.saturating_sub(cost.events);
+        taken.bytes = taken.bytes.saturating_sub(cost.bytes);
+        self.freed.notify_all();
+    }
+}
+
+/// The name under which the store keeps since when the host could take alerts in.
+pub const AVAILABILITY: &str = "availability";
+
+/// What the store knows of the host's availability; nothing if the row is missing or of a form that this version does not know.
+pub fn stored_availability(row: Option<Vec<u8>>) -> Availability {
+    row.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// Writes the host's availability.
+pub fn put_availability(tx: &mut dyn Tx, availability: &Availability) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(availability).map_err(|error| StoreError::Abandoned(format!("encode the availability: {error}")))?;
+    tx.put_host_secret(AVAILABILITY, &bytes)
+}
+
+/// `i64::MAX` for never.
+pub fn instant_or_never(at: Option<Millis>) -> Millis {
+    at.unwrap_or(Millis(i64::MAX))
+}

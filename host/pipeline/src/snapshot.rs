@@ -1,0 +1,94 @@
+//! Makes a snapshot of an installation: every plugin prepared at its place, or every reason why not.
+
+use domain::decision::Stage;
+use domain::installation::{Grant, Installation, PluginUse};
+use ports::plugin::Surroundings;
+use ports::{LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Prepares all plugins of an installation. Blocking (it may compile): call it outside the async runtime.
+pub fn build(installation: Installation, host: &dyn PluginHost) -> Result<Snapshot, Vec<LoadError>> {
+    let mut tables: BTreeMap<_, _> = installation.tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.clone()))).collect();
+    tables.insert("catalog".to_owned(), Arc::new(installation.catalog()));
+    let mut builder = Builder {
+        installation: &installation,
+        host,
+        around: Surroundings { tables: Arc::new(tables) },
+        prepared: Vec::new(),
+        errors: Vec::new(),
+    };
+    let mut normalizers = BTreeMap::new();
+    for (id, integration) in &installation.integrations {
+        if let Some(plugin) = builder.prepare(&integration.normalize, Stage::Normalize) {
+            normalizers.insert(id.clone(), plugin);
+        }
+    }
+    let mut pipelines = BTreeMap::new();
+    for (id, pipeline) in &installation.pipelines {
+        let stages = Stages {
+            enrich: builder.place(&pipeline.enrich, Stage::Enrich),
+            filter: builder.place(&pipeline.filter, Stage::Filter),
+            dedupe: builder.place(&pipeline.dedupe, Stage::Dedupe),
+            route: builder.place(&pipeline.route, Stage::Route),
+        };
+        pipelines.insert(id.clone(), stages);
+    }
+    let notify = builder.notify();
+    let errors = builder.errors;
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Snapshot { revision: installation.revision, normalizers, pipelines, notify, installation: Arc::new(installation) })
+}
+
+struct Builder<'a> {
+    installation: &'a Installation,
+    host: &'a dyn PluginHost,
+    around: Surroundings,
+    /// The same plugin with the same settings at the same stage is prepared once.
+    prepared: Vec<(PluginUse, Stage, Arc<dyn Plugin>)>,
+    errors: Vec<LoadError>,
+}
+
+impl Builder<'_> {
+    fn prepare(&mut self, used: &PluginUse, stage: Stage) -> Option<Arc<dyn Plugin>> {
+        let same = |(u, s, _): &&(PluginUse, Stage, Arc<dyn Plugin>)| *s == stage && u.plugin == used.plugin && u.settings == used.settings;
+        if let Some((_, _, plugin)) = self.prepared.iter().find(same) {
+            return Some(Arc::clone(plugin));
+        }
+        let ungranted = Grant::default();
+        let grant = self.installation.grants.get(&used.plugin).unwrap_or(&ungranted);
+        match self.host.prepare(used, stage, grant, &self.around) {
+            Ok(plugin) => {
+                self.prepared.push((used.clone(), stage, Arc::clone(&plugin)));
+                Some(plugin)
+            }
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn place(&mut self, uses: &[PluginUse], stage: Stage) -> Vec<Placed> {
+        uses.iter().filter_map(|used| Some(Placed { plugin: self.prepare(used, stage)?, on_failure: used.on_failure })).collect()
+    }
+
+    /// Notify plugins by the contact kinds that they serve; two for one kind are a mistake, not a choice.
+    fn notify(&mut self) -> BTreeMap<String, Arc<dyn Plugin>> {
+        let mut by_kind: BTreeMap<String, Arc<dyn Plugin>> = BTreeMap::new();
+        for used in &self.installation.notify {
+            let Some(plugin) = self.prepare(used, Stage::Notify) else { continue };
+            for contact in &plugin.info().contacts {
+                if let Some(other) = by_kind.get(&contact.kind) {
+                    let reason = format!("contact kind \"{}\" is already served by {}; remove one of them", contact.kind, other.cite().name);
+                    self.errors.push(LoadError { plugin: used.plugin.clone(), reason });
+                } else {
+                    by_kind.insert(contact.kind.clone(), Arc::clone(&plugin));
+                }
+            }
+        }
+        by_kind
+    }
+}

@@ -1,0 +1,175 @@
+//! The stage list, literal in one place, and what its plugins decide about one alert.
+
+use domain::alert::{Alert, Edit};
+use domain::decision::{Decision, Grouping, NoteKind, PluginRef, Stage, StageNote, Verdict};
+use domain::id::{DecisionId, PipelineId, Revision};
+use domain::installation::OnFailure;
+use domain::journal::Sender;
+use ports::{CallFailure, Instance, Placed, Snapshot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The way of an alert from the journal to the commit. Route follows the commit, see `oncall`.
+const STAGES: [(Stage, Run); 3] = [(Stage::Enrich, enrich), (Stage::Filter, filter), (Stage::Dedupe, dedupe)];
+
+type Run = fn(&mut [Warm], &mut Draft);
+
+/// A warm instance at its place.
+struct Warm {
+    cite: Arc<PluginRef>,
+    on_failure: OnFailure,
+    stage: Stage,
+    instance: Box<dyn Instance>,
+}
+
+/// The stages of the snapshot's pipelines, warm for one thread.
+pub struct WarmStages {
+    snapshot: Arc<Snapshot>,
+    /// Of each pipeline, the instances of each of [`STAGES`].
+    pipelines: BTreeMap<PipelineId, Vec<Vec<Warm>>>,
+}
+
+/// A decision in the making.
+struct Draft {
+    alert: Alert,
+    verdict: Verdict,
+    grouping: Option<Grouping>,
+    default_route: bool,
+    notes: Vec<StageNote>,
+}
+
+impl WarmStages {
+    /// Instances of what `snapshot` holds, for the calling thread.
+    pub fn of(snapshot: Arc<Snapshot>) -> Self {
+        let warm = |placed: &Placed, stage| Warm {
+            cite: Arc::clone(placed.plugin.cite()),
+            on_failure: placed.on_failure,
+            stage,
+            instance: placed.plugin.instance(),
+        };
+        let pipelines = snapshot.pipelines.iter().map(|(id, stages)| {
+            let named = stages.named();
+            let of_stage = |stage: Stage| {
+                let placed = named.iter().find(|(s, _)| *s == stage).map_or(&[][..], |(_, placed)| placed);
+                placed.iter().map(|placed| warm(placed, stage)).collect()
+            };
+            (id.clone(), STAGES.iter().map(|(stage, _)| of_stage(*stage)).collect())
+        });
+        Self { pipelines: pipelines.collect(), snapshot: Arc::clone(&snapshot) }
+    }
+
+    /// Whether these are the stages of `snapshot`.
+    pub fn are_of(&self, snapshot: &Arc<Snapshot>) -> bool {
+        Arc::ptr_eq(&self.snapshot, snapshot)
+    }
+
+    /// Runs the stages on an alert. Never fails: what a plugin does not decide is decided towards paging.
+    pub fn decide(&mut self, id: DecisionId, partition: u8, from: &Sender, alert: Alert) -> Decision {
+        let mut draft = Draft { alert, verdict: Verdict::Keep, grouping: None, default_route: false, notes: Vec::new() };
+        let integration = self.snapshot.installation.integrations.get(&from.integration);
+        let pipeline = integration.and_then(|integration| self.pipelines.get_mut(&integration.pipeline));
+        match pipeline {
+            Some(stages) => {
+                for ((_, run), warm) in STAGES.iter().zip(stages) {
+                    run(warm, &mut draft);
+                }
+            }
+            // Its integration is gone from the configuration: the alert was taken in all the same.
+            None => draft.default_route = true,
+        }
+        if let Some(entity) = draft.grouping.as_ref().and_then(|g| g.entity.clone()) {
+            draft.alert.apply(&[Edit::SetEntity(entity)]);
+        }
+        if let Some(seconds) = integration.and_then(|i| i.expire_after_seconds)
+            && draft.alert.expires_at.is_none()
+        {
+            draft.alert.expires_at = Some(draft.alert.received_at.plus_seconds(seconds));
+        }
+        Decision {
+            id,
+            partition,
+            revision: self.revision(),
+            team: from.team.clone(),
+            integration: Some(from.integration.clone()),
+            alert: draft.alert,
+            verdict: draft.verdict,
+            grouping: draft.grouping,
+            default_route: draft.default_route,
+            notes: draft.notes,
+        }
+    }
+
+    fn revision(&self) -> Revision {
+        self.snapshot.revision
+    }
+}
+
+fn enrich(plugins: &mut [Warm], draft: &mut Draft) {
+    for plugin in plugins {
+        match plugin.instance.enrich(&draft.alert) {
+            Ok(patch) if patch.edits.is_empty() => {}
+            Ok(patch) => {
+                draft.alert.apply(&patch.edits);
+                draft.note(plugin, NoteKind::Edited(patch.edits), patch.reason);
+            }
+            Err(failure) => draft.failed(plugin, &failure),
+        }
+    }
+}
+
+/// The first that does not keep it decides.
+fn filter(plugins: &mut [Warm], draft: &mut Draft) {
+    for plugin in plugins {
+        match plugin.instance.filter(&draft.alert) {
+            Ok(Verdict::Keep) => {}
+            Ok(verdict) => {
+                let (kind, reason) = match &verdict {
+                    Verdict::Drop { reason } => (NoteKind::Dropped, reason.clone()),
+                    Verdict::Suppress { reason, .. } => (NoteKind::Suppressed, reason.clone()),
+                    Verdict::Keep => return,
+                };
+                draft.note(plugin, kind, reason);
+                draft.verdict = verdict;
+                return;
+            }
+            Err(failure) => draft.failed(plugin, &failure),
+        }
+    }
+}
+
+/// The first with an opinion decides.
+fn dedupe(plugins: &mut [Warm], draft: &mut Draft) {
+    if matches!(draft.verdict, Verdict::Drop { .. }) {
+        return;
+    }
+    for plugin in plugins {
+        match plugin.instance.dedupe(&draft.alert) {
+            Ok(None) => {}
+            Ok(Some(grouping)) => {
+                draft.note(plugin, NoteKind::Grouped, grouping.reason.clone());
+                draft.grouping = Some(grouping);
+                return;
+            }
+            Err(failure) => draft.failed(plugin, &failure),
+        }
+    }
+}
+
+impl Draft {
+    fn note(&mut self, plugin: &Warm, kind: NoteKind, reason: String) {
+        self.notes.push(StageNote { stage: plugin.stage, plugin: Arc::clone(&plugin.cite), kind, reason });
+    }
+
+    fn failed(&mut self, plugin: &Warm, failure: &CallFailure) {
+        metrics::counter!("reveille_pipeline_stage_failures_total", "stage" => plugin.stage.as_str(), "plugin" => plugin.cite.name.clone())
+            .increment(1);
+        let kind = match plugin.on_failure {
+            OnFailure::Skip => NoteKind::Skipped,
+            OnFailure::DefaultRoute => {
+                self.default_route = true;
+                NoteKind::DefaultRoute
+            }
+        };
+        self.note(plugin, kind, failure.to_string());
+    }
+}

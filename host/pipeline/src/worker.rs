@@ -1,0 +1,61 @@
+//! A partition thread: runs the stages on the alerts of its partitions, in order, with its own warm instances.
+
+use crate::batch::{Item, Work, undecided};
+use crate::shared::{LOOK_UP, Shared, ToCommit};
+use crate::stages::WarmStages;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use domain::id::{DecisionId, JournalId};
+use domain::inbound::Event;
+use domain::journal::{Entry, Record};
+use std::sync::Arc;
+
+/// The events of one record that belong to one thread's partitions: place in the record, and partition.
+pub struct Task {
+    pub id: JournalId,
+    pub record: Arc<Record>,
+    pub events: Vec<(u16, u8)>,
+}
+
+/// Tasks that a thread takes under one snapshot.
+const TASKS_PER_SNAPSHOT: usize = 64;
+
+/// Runs until the engine stops or the feeder is gone.
+pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
+    let mut stages = WarmStages::of(shared.live.load());
+    loop {
+        let first = match tasks.recv_timeout(LOOK_UP) {
+            Ok(task) => task,
+            Err(RecvTimeoutError::Timeout) if !shared.is_stopping() => continue,
+            Err(_) => return,
+        };
+        // A batch boundary: the newest snapshot takes over, and the old instances go.
+        let snapshot = shared.live.load();
+        if !stages.are_of(&snapshot) {
+            stages = WarmStages::of(snapshot);
+        }
+        for task in std::iter::once(first).chain(tasks.try_iter().take(TASKS_PER_SNAPSHOT - 1)) {
+            if shared.is_stopping() {
+                return;
+            }
+            let items = decide(&mut stages, &task);
+            if commit.send(ToCommit::Items(task.id, items)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn decide(stages: &mut WarmStages, task: &Task) -> Vec<Item> {
+    let Entry::Taken { from, events, .. } = &task.record.entry else { return Vec::new() };
+    let at = task.record.received_at;
+    let item = |(index, partition): &(u16, u8)| {
+        let id = DecisionId::new(task.id, usize::from(*index));
+        let work = match &events[usize::from(*index)] {
+            Event::Alert(alert) => undecided(stages.decide(id, *partition, from, alert.as_ref().clone())),
+            // A command about an entity keeps its place among that entity's alerts.
+            Event::Command(_) | Event::Heartbeat(_) | Event::Change(_) => Work::Event(Arc::clone(&task.record)),
+        };
+        Item { id, at, work }
+    };
+    task.events.iter().map(item).collect()
+}

@@ -1,0 +1,156 @@
+//! What the house stands on: files, sandbox, the configuration in force. `init` and `serve` open the same ground.
+
+use super::configure::Configuration;
+use anyhow::{Context, Result};
+use documents::server::{self as toml, SecretSection};
+use documents::{Bundle, ServerFile};
+use egress::{EgressSettings, Outside};
+use ports::{Clock, Egress, Journal, Live, PluginHost, Store, Wakes};
+use runtime::{KeyRing, RuntimeSettings, Sandbox};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
+
+/// Everything that is opened before anything is started.
+pub struct Ground {
+    pub file: ServerFile,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<dyn Store>,
+    pub journal: Arc<dyn Journal>,
+    pub sandbox: Arc<Sandbox>,
+    pub live: Arc<Live>,
+    pub wakes: Arc<Wakes>,
+}
+
+impl Ground {
+    /// Opens (or makes) the data folder and the sandbox.
+    pub fn open(file: ServerFile, clock: Arc<dyn Clock>) -> Result<Self> {
+        std::fs::create_dir_all(&file.data_dir).with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
+        let store = SqliteStore::open(&file.data_dir, StoreOptions::default()).context("cannot open the store")?;
+        let options = JournalOptions { queue_records: file.journal_queue, ..JournalOptions::default() };
+        let journal = SqliteJournal::open(&file.data_dir, options).context("cannot open the journal")?;
+        let mut settings = RuntimeSettings::new(&file.plugins_dir, file.data_dir.join("native-cache"));
+        settings.keys = Arc::new(key_ring(&file)?);
+        let sandbox = Sandbox::new(settings, Arc::clone(&clock)).context("cannot start the sandbox")?;
+        Ok(Self {
+            file,
+            clock,
+            store: Arc::new(store),
+            journal: Arc::new(journal),
+            sandbox: Arc::new(sandbox),
+            live: Arc::new(Live::default()),
+            wakes: Arc::new(Wakes::default()),
+        })
+    }
+
+    /// Puts the newest stored configuration in force; `false`: there is none.
+    pub async fn put_stored_configuration_in_force(&self) -> Result<bool> {
+        let Some((revision, document)) = self.store.view(|view| view.configuration()).await? else { return Ok(false) };
+        let bundle = Bundle::from_json(&document);
+        let mut installation = bundle.check().map_err(|problems| {
+            let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("the stored configuration (revision {revision}) does not fit this version:\n{}", list.join("\n"))
+        })?;
+        installation.revision = revision;
+        let host = Arc::clone(&self.sandbox);
+        let built = tokio::task::spawn_blocking(move || pipeline::snapshot::build(installation, &*host)).await?;
+        let snapshot = built.map_err(|errors| {
+            let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("plugins of the configuration in force cannot be loaded:\n{}", list.join("\n"))
+        })?;
+        self.live.publish(snapshot);
+        Ok(true)
+    }
+
+    /// What plans, applies and exports configurations.
+    pub fn configuration(&self) -> Configuration {
+        Configuration {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            live: Arc::clone(&self.live),
+            plugins: Arc::clone(&self.sandbox) as Arc<dyn PluginHost>,
+            secrets: self.file.secrets.keys().cloned().collect(),
+            keys: self.file.keys.keys().cloned().collect(),
+        }
+    }
+
+    /// The only way out.
+    pub fn egress(&self) -> Result<Arc<dyn Egress>> {
+        let settings = egress_settings(&self.file)?;
+        Ok(Arc::new(Outside::new(settings, Arc::clone(&self.clock)).context("cannot set up the egress")?))
+    }
+
+    /// A secret of 256 bit that the host made at its first start.
+    pub async fn host_secret(&self, name: &'static str) -> Result<[u8; 32]> {
+        let mut fresh = [0u8; 32];
+        getrandom::fill(&mut fresh).map_err(|e| anyhow::anyhow!("the system gives no random bytes: {e}"))?;
+        let kept = self
+            .store
+            .write(move |tx| match tx.host_secret(name)? {
+                Some(kept) => Ok(kept),
+                None => tx.put_host_secret(name, &fresh).map(|()| fresh.to_vec()),
+            })
+            .await?;
+        kept.try_into().map_err(|_| anyhow::anyhow!("the stored secret {name} has not 32 bytes"))
+    }
+}
+
+fn key_ring(file: &ServerFile) -> Result<KeyRing> {
+    let mut keys = Vec::new();
+    for (name, section) in &file.keys {
+        let value = section.source.read().with_context(|| format!("cannot use [keys.{name}]"))?;
+        let algorithms = section.algorithms.iter().map(|a| algorithm(*a)).collect();
+        keys.push((name.clone(), runtime::Key { new: value.expose().as_bytes().to_vec(), old: None, algorithms }));
+    }
+    Ok(KeyRing::new(keys))
+}
+
+fn algorithm(algorithm: toml::Algorithm) -> runtime::Algorithm {
+    match algorithm {
+        toml::Algorithm::HmacSha1 => runtime::Algorithm::HmacSha1,
+        toml::Algorithm::HmacSha256 => runtime::Algorithm::HmacSha256,
+        toml::Algorithm::HmacSha512 => runtime::Algorithm::HmacSha512,
+        toml::Algorithm::Ed25519 => runtime::Algorithm::Ed25519,
+        toml::Algorithm::Es256 => runtime::Algorithm::Es256,
+        toml::Algorithm::Rs256 => runtime::Algorithm::Rs256,
+    }
+}
+
+fn egress_settings(file: &ServerFile) -> Result<EgressSettings> {
+    let mut secrets = BTreeMap::new();
+    for (name, section) in &file.secrets {
+        secrets.insert(name.clone(), egress::Secret::new(read(name, section)?, section.hosts.clone()));
+    }
+    let allow = file
+        .egress
+        .allow
+        .iter()
+        .map(|a| egress::Allow { host: a.host.clone(), ports: a.ports.clone(), private: a.private, plugins: a.plugins.clone() })
+        .collect();
+    let further_roots_pem = match &file.egress.ca_file {
+        Some(path) => std::fs::read(path).with_context(|| format!("cannot read egress.ca_file {}", path.display()))?,
+        None => Vec::new(),
+    };
+    let smtp = file.smtp.as_ref().map(|smtp| smtp_settings(smtp, file)).transpose()?;
+    Ok(EgressSettings { allow, secrets, smtp, further_roots_pem, ..EgressSettings::default() })
+}
+
+fn smtp_settings(smtp: &toml::SmtpSection, file: &ServerFile) -> Result<egress::Smtp> {
+    let login = match &smtp.login {
+        Some((user, secret)) => {
+            let section = file.secrets.get(secret).with_context(|| format!("there is no [secrets.{secret}]"))?;
+            Some((user.clone(), egress::Password::new(read(secret, section)?)))
+        }
+        None => None,
+    };
+    let tls = match smtp.tls {
+        toml::SmtpTls::Starttls => egress::SmtpTls::Starttls,
+        toml::SmtpTls::Implicit => egress::SmtpTls::Implicit,
+        toml::SmtpTls::None => egress::SmtpTls::None,
+    };
+    Ok(egress::Smtp { host: smtp.host.clone(), port: smtp.port, tls, login, from: smtp.from.clone() })
+}
+
+fn read(name: &str, section: &SecretSection) -> Result<String> {
+    Ok(section.source.read().with_context(|| format!("cannot use [secrets.{name}]"))?.expose().to_owned())
+}

@@ -1,0 +1,125 @@
+//! The rooms at work: started together, asked together, stopped in order.
+
+use super::adapters::{Commands, PageLinks, Roster};
+use super::assemble::Ground;
+use super::logging::Metrics;
+use anyhow::{Context, Result};
+use compat::CompatParts;
+#[cfg(feature = "sim")]
+use domain::time::Millis;
+use oncall::OnCall;
+use oncall::links::LinkSigner;
+use pipeline::{Engine, EngineParts, EngineSettings};
+use ports::{Alarm, Clock, PluginHost, Store};
+use std::sync::Arc;
+use tokio::sync::watch;
+use web::WebParts;
+
+/// Engine and reconcilers.
+pub struct Running {
+    pub clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    engine: Arc<Engine>,
+    oncall: Arc<OnCall>,
+    links: Arc<LinkSigner>,
+}
+
+impl Running {
+    /// Starts what works behind the doors; the doors open after this.
+    pub async fn start(ground: &Ground) -> Result<Self> {
+        let engine = Engine::start(EngineParts {
+            store: Arc::clone(&ground.store),
+            journal: Arc::clone(&ground.journal),
+            clock: Arc::clone(&ground.clock),
+            live: Arc::clone(&ground.live),
+            wakes: Arc::clone(&ground.wakes),
+            settings: EngineSettings { backlog_limit: ground.file.backlog as u64, ..EngineSettings::default() },
+        })
+        .await
+        .context("cannot start the pipeline")?;
+        let alarm: Arc<dyn Alarm> = Arc::clone(&engine) as Arc<dyn Alarm>;
+        ground.sandbox.set_alarm(Arc::clone(&alarm));
+        let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
+        let oncall = OnCall::start(oncall::Parts {
+            store: Arc::clone(&ground.store),
+            clock: Arc::clone(&ground.clock),
+            egress: ground.egress()?,
+            alarm,
+            live: Arc::clone(&ground.live),
+            wakes: Arc::clone(&ground.wakes),
+            links: Arc::clone(&links),
+            public_url: ground.file.public_url.clone(),
+        });
+        Ok(Self { clock: Arc::clone(&ground.clock), store: Arc::clone(&ground.store), engine, oncall, links })
+    }
+
+    /// All doors: machines' side and people's side.
+    pub fn router(&self, ground: &Ground, metrics: Metrics, stopping: watch::Receiver<bool>) -> axum::Router {
+        let people = web::router(WebParts {
+            store: Arc::clone(&ground.store),
+            journal: Arc::clone(&ground.journal),
+            clock: Arc::clone(&ground.clock),
+            live: Arc::clone(&ground.live),
+            wakes: Arc::clone(&ground.wakes),
+            plugin_host: Arc::clone(&ground.sandbox) as Arc<dyn PluginHost>,
+            commands: Arc::new(Commands(Arc::clone(&self.engine))),
+            configure: Arc::new(ground.configuration()),
+            roster: Arc::new(Roster),
+            links: Arc::new(PageLinks(Arc::clone(&self.links))),
+            public_url: ground.file.public_url.clone(),
+            stopping,
+            metrics: Some(metrics),
+        });
+        let machines = compat::router(CompatParts {
+            engine: Arc::clone(&self.engine),
+            store: Arc::clone(&ground.store),
+            clock: Arc::clone(&ground.clock),
+            live: Arc::clone(&ground.live),
+        });
+        machines.merge(people)
+    }
+
+    /// Finishes what was taken in, then stops.
+    pub async fn drain(&self) {
+        self.engine.drain().await;
+        self.oncall.stop().await;
+    }
+
+    /// Nothing is left to do at the present time.
+    #[cfg(feature = "sim")]
+    pub async fn settled(&self) -> bool {
+        let backlog = self.engine.backlog();
+        if backlog.journal_head != backlog.cursor || backlog.queued > 0 || self.store.depth() > 0 {
+            return false;
+        }
+        let now = self.clock.now();
+        let due = self.store.view(move |view| Ok(view.next_wake()?.is_some_and(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty())).await;
+        matches!(due, Ok(false)) && self.oncall.settled(now).await && self.engine.backlog() == backlog
+    }
+
+    /// What is not settled, for a story that waits in vain.
+    #[cfg(feature = "sim")]
+    pub async fn unsettled(&self) -> String {
+        let now = self.clock.now();
+        let due = self
+            .store
+            .view(move |view| {
+                Ok(format!(
+                    "to route {:?}, runs due {:?}, outbox due {:?}, next wake {:?}",
+                    view.incidents_to_route(5)?,
+                    view.runs_due(now, 5)?,
+                    view.outbox_due(now, 5)?,
+                    view.next_wake()?
+                ))
+            })
+            .await;
+        format!("{:?}, store depth {}, {}", self.engine.backlog(), self.store.depth(), due.unwrap_or_else(|e| e.to_string()))
+    }
+
+    /// The next time at which something falls due by itself.
+    #[cfg(feature = "sim")]
+    pub async fn next_due(&self) -> Result<Option<Millis>> {
+        let due = self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?])).await?;
+        Ok(due.into_iter().flatten().min())
+    }
+}

@@ -1,0 +1,191 @@
+//! What belongs to one instance on this side of the wall, and the imports of the contract that it answers.
+
+use crate::assets::Assets;
+use crate::bindings::reveille::plugin::{assets, keys, log, lookup};
+use crate::grants::Granted;
+use crate::keyring::Algorithm;
+use crate::limits::Ceiling;
+use domain::alert::{Label, cut};
+use domain::decision::PluginRef;
+use domain::time::Millis;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use wasmtime::{Result, bail, format_err};
+
+/// Most lines of a call.
+const LINES_LIMIT: u32 = 32;
+/// Longest line, in bytes.
+const LINE_LIMIT_BYTES: usize = 2048;
+/// Most that is read of an asset at once, in bytes.
+const ASSET_PART_LIMIT_BYTES: u32 = 1 << 20;
+/// How much of the digest stands in a log line.
+const SHORT_DIGEST_BYTES: usize = 12;
+
+/// The facts that all instances of a prepared plugin share.
+pub(crate) struct Identity {
+    pub(crate) plugin: Arc<PluginRef>,
+    pub(crate) granted: Granted,
+    pub(crate) assets: Assets,
+    /// A fresh instance per call: only then random numbers can be drawn, as they come out the same each time.
+    pub(crate) per_call: bool,
+}
+
+/// The data of one store.
+pub(crate) struct Cell {
+    identity: Arc<Identity>,
+    pub(crate) ceiling: Ceiling,
+    now: Millis,
+    lines: u32,
+    dropped: u32,
+    /// The line that the guest is printing.
+    printed: String,
+    /// The last that it printed: usually why it panicked.
+    last_words: String,
+    draws: u64,
+}
+
+impl Cell {
+    pub(crate) fn new(identity: Arc<Identity>, ceiling: Ceiling) -> Self {
+        Self {
+            identity,
+            ceiling,
+            now: Millis(0),
+            lines: 0,
+            dropped: 0,
+            printed: String::new(),
+            last_words: String::new(),
+            draws: 0,
+        }
+    }
+
+    /// A call begins; `now` is its time as far as its declared input tells.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: Millis) {
+        self.now = now;
+        self.lines = 0;
+        self.draws = 0;
+    }
+
+    /// A call is over.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        if !self.printed.is_empty() {
+            self.flush();
+        }
+        if self.dropped > 0 {
+            let plugin = &self.identity.plugin.name;
+            tracing::warn!(target: "plugin", plugin, dropped = self.dropped, "more than {LINES_LIMIT} log lines in one call");
+            self.dropped = 0;
+        }
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// What the guest printed last, if it printed.
+    pub(crate) fn last_words(&mut self) -> &str {
+        self.flush();
+        &self.last_words
+    }
+
+    /// Takes what the guest prints, line by line, into its log.
+    pub(crate) fn print(&mut self, bytes: &[u8]) {
+        for (at, part) in String::from_utf8_lossy(bytes).split('\n').enumerate() {
+            if at > 0 {
+                self.flush();
+            }
+            let room = LINE_LIMIT_BYTES.saturating_sub(self.printed.len());
+            self.printed.push_str(part.get(..room.min(part.len())).unwrap_or_default());
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.printed.trim().is_empty() {
+            self.last_words = std::mem::take(&mut self.printed);
+            let line = self.last_words.clone();
+            self.line(log::Level::Info, &line, &[]);
+        }
+        self.printed.clear();
+    }
+
+    fn line(&mut self, level: log::Level, message: &str, fields: &[Label]) {
+        if self.lines == LINES_LIMIT {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.lines += 1;
+        let PluginRef { name, digest, .. } = &*self.identity.plugin;
+        let (plugin, digest) = (name.as_str(), digest.get(..SHORT_DIGEST_BYTES).unwrap_or(digest));
+        let message = cut(message, LINE_LIMIT_BYTES);
+        let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let fields = cut(&fields, LINE_LIMIT_BYTES);
+        match level {
+            log::Level::Debug => tracing::debug!(target: "plugin", plugin, digest, fields, "{message}"),
+            log::Level::Info => tracing::info!(target: "plugin", plugin, digest, fields, "{message}"),
+            log::Level::Warning => tracing::warn!(target: "plugin", plugin, digest, fields, "{message}"),
+            log::Level::Error => tracing::error!(target: "plugin", plugin, digest, fields, "{message}"),
+        }
+    }
+
+    /// Up to 32 bytes that look random and come out the same when the call is made again.
+    pub(crate) fn draw(&mut self) -> Result<[u8; 32]> {
+        if !self.identity.per_call {
+            bail!("drew a random number: that takes `isolation = \"per-call\"` in plugin.toml");
+        }
+        self.draws += 1;
+        let mut hash = Sha256::new();
+        hash.update(&self.identity.plugin.digest);
+        hash.update(self.now.0.to_le_bytes());
+        hash.update(self.draws.to_le_bytes());
+        Ok(hash.finalize().into())
+    }
+}
+
+impl log::Host for Cell {
+    fn write(&mut self, level: log::Level, message: String, fields: Vec<Label>) -> Result<()> {
+        self.line(level, &message, &fields);
+        Ok(())
+    }
+}
+
+impl assets::Host for Cell {
+    fn names(&mut self) -> Result<Vec<assets::Asset>> {
+        let asset = |(name, size): (&str, usize)| assets::Asset { name: name.to_owned(), size: u32::try_from(size).unwrap_or(u32::MAX) };
+        Ok(self.identity.assets.names().map(asset).collect())
+    }
+
+    fn read(&mut self, name: String, offset: u32, length: u32) -> Result<Option<Vec<u8>>> {
+        Ok(self.identity.assets.part(&name, offset, length.min(ASSET_PART_LIMIT_BYTES)).map(<[u8]>::to_vec))
+    }
+}
+
+impl lookup::Host for Cell {
+    fn find(&mut self, table: String, key: String) -> Result<Result<Option<Vec<Label>>, String>> {
+        let table = self.identity.granted.table(&table).map_err(|denied| format_err!("{denied}"))?;
+        Ok(Ok(table.get(&key).cloned()))
+    }
+}
+
+impl keys::Host for Cell {
+    fn sign(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>) -> Result<Result<Vec<u8>, String>> {
+        self.identity.granted.sign(&key, algorithm.into(), &data).map_err(|denied| format_err!("{denied}"))
+    }
+
+    fn verify(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>, signature: Vec<u8>) -> Result<Result<bool, String>> {
+        self.identity.granted.verify(&key, algorithm.into(), &data, &signature).map_err(|denied| format_err!("{denied}"))
+    }
+}
+
+impl From<keys::Algorithm> for Algorithm {
+    fn from(algorithm: keys::Algorithm) -> Self {
+        match algorithm {
+            keys::Algorithm::HmacSha1 => Self::HmacSha1,
+            keys::Algorithm::HmacSha256 => Self::HmacSha256,
+            keys::Algorithm::HmacSha512 => Self::HmacSha512,
+            keys::Algorithm::Ed25519 => Self::Ed25519,
+            keys::Algorithm::Es256 => Self::Es256,
+            keys::Algorithm::Rs256 => Self::Rs256,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! A warm instance: made at its first call, asked again and again, thrown away after a trap, a time-out, many calls or much memory.
+
+use crate::bindings::exports::reveille::plugin::{dedupe, enrich, filter, lifecycle, normalize, notify, route};
+use crate::bindings::reveille::plugin::types::Error;
+use crate::cell::Cell;
+use crate::hook::Hook;
+use crate::lift::{Lift, REASON_LIMIT_BYTES};
+use crate::limits::Ceiling;
+use crate::lower::{self, Lists, Scratch};
+use crate::meter::SAMPLE;
+use crate::prepared::Place;
+use crate::reads::{alert_bit, incident_bit};
+use domain::alert::{Alert, cut};
+use domain::decision::{Grouping, Patch, Verdict};
+use domain::escalation::Destination;
+use domain::inbound::{Inbound, Normalized, Refusal};
+use domain::page::{Delivery, Request, Response};
+use domain::time::Millis;
+use ports::plugin::{IncidentView, Page};
+use ports::{CallFailure, Instance};
+use std::sync::Arc;
+use wasmtime::component::{Instance as Instantiated, InstancePre};
+use wasmtime::{Store, Trap};
+
+/// What may cross to the host at once beyond the result itself, such as the data of a signature: records are larger here than there.
+const TRANSFER_FACTOR: usize = 3;
+/// Most problems of settings that are told.
+const PROBLEMS_LIMIT: usize = 8;
+
+macro_rules! hooks {
+    ($($hook:ident: $interface:ident),* $(,)?) => {
+        /// Where the functions of the hook are exported.
+        pub(crate) enum Asked { $($hook($interface::GuestIndices),)* }
+
+        impl Asked {
+            /// Finds the hook's exports.
+            pub(crate) fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
+                Ok(match hook { $(Hook::$hook => Self::$hook($interface::GuestIndices::new(component)?),)* })
+            }
+
+            fn load(&self, store: &mut Store<Cell>, instance: &Instantiated) -> wasmtime::Result<Guest> {
+                Ok(match self { $(Self::$hook(indices) => Guest::$hook(indices.load(store, instance)?),)* })
+            }
+        }
+
+        /// The functions of the hook in one instance.
+        enum Guest { $($hook($interface::Guest),)* }
+    };
+}
+
+hooks! { Normalize: normalize, Enrich: enrich, Filter: filter, Dedupe: dedupe, Route: route, Notify: notify }
+
+/// A configured instance.
+pub(crate) struct Warm {
+    store: Store<Cell>,
+    guest: Guest,
+    calls: u64,
+}
+
+impl Warm {
+    /// Makes and configures one; beside it the reads that `configure` gave back. Settings that it does not take are `Rejected`.
+    pub(crate) fn new(place: &Place) -> Result<(Box<Self>, Vec<String>), CallFailure> {
+        let limits = &place.limits;
+        let ceiling = Ceiling::new(limits.memory_bytes, limits.table_elements);
+        let mut store = Store::new(place.compiled.engine(), Cell::new(Arc::clone(&place.identity), ceiling));
+        store.limiter(|cell| &mut cell.ceiling);
+        store.set_hostcall_fuel(place.hook.result_limit_bytes() * TRANSFER_FACTOR);
+        store.set_epoch_deadline(limits.ticks(limits.configure_deadline_ms));
+        let configured = Self::configure(place, &mut store);
+        let (guest, answer) = configured.map_err(|error| failure(&mut store, &error, place, limits.configure_deadline_ms))?;
+        store.data_mut().end();
+        place.meter.made();
+        match answer {
+            Ok(narrowed) => Ok((Box::new(Self { store, guest, calls: 0 }), narrowed)),
+            Err(problems) => Err(CallFailure::Rejected(told(&problems))),
+        }
+    }
+
+    fn configure(place: &Place, store: &mut Store<Cell>) -> wasmtime::Result<(Guest, Result<Vec<String>, Vec<lifecycle::Problem>>)> {
+        let instance = place.compiled.instantiate(&mut *store)?;
+        let guest = place.asked.load(store, &instance)?;
+        let lifecycle = lifecycle::GuestIndices::new(&place.compiled)?.load(&mut *store, &instance)?;
+        store.data_mut().begin(Millis(0));
+        let answer = lifecycle.call_configure(&mut *store, &place.settings)?;
+        Ok((guest, answer))
+    }
+
+    fn is_spent(&self, place: &Place) -> bool {
+        place.identity.per_call
+            || self.calls >= place.limits.calls_per_instance
+            || self.store.data().ceiling.held_bytes() > place.limits.high_water_bytes
+    }
+}
+
+fn told(problems: &[lifecycle::Problem]) -> String {
+    let tell = |problem: &lifecycle::Problem| match problem.pointer.as_str() {
+        "" => problem.message.clone(),
+        pointer => format!("{pointer}: {}", problem.message),
+    };
+    let all = problems.iter().take(PROBLEMS_LIMIT).map(tell).collect::<Vec<_>>().join("; ");
+    cut(&all, REASON_LIMIT_BYTES)
+}
+
+/// Why a call did not come back, in words.
+#[cold]
+fn failure(store: &mut Store<Cell>, error: &wasmtime::Error, place: &Place, deadline_ms: u64) -> CallFailure {
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        return CallFailure::Deadline(deadline_ms);
+    }
+    let mut why = error.root_cause().to_string();
+    if why.contains("fuel allocated for hostcalls") {
+        why = format!("its result is over {} KiB", place.hook.result_limit_bytes() / 1024);
+    }
+    let words = store.data_mut().last_words();
+    if !words.is_empty() {
+        why = format!("{why} ({words})");
+    }
+    CallFailure::Trapped(cut(&why, REASON_LIMIT_BYTES))
+}
+
+/// A thread's way to ask a plugin.
+pub(crate) struct Asker {
+    place: Arc<Place>,
+    warm: Option<Box<Warm>>,
+    scratch: Scratch,
+    calls: u64,
+}
+
+/// What a function of a hook gave: an answer, or the plugin's own error.
+type Raw<R> = wasmtime::Result<Result<R, Error>>;
+
+/// The hook that was prepared is another one.
+#[cold]
+fn lacks(hook: Hook) -> wasmtime::Error {
+    wasmtime::format_err!("was prepared for the hook `{}` and is asked for another", hook.name())
+}
+
+impl Asker {
+    pub(crate) fn new(place: Arc<Place>) -> Self {
+        Self { place, warm: None, scratch: Scratch::default(), calls: 0 }
+    }
+
+    /// Asks, within the deadline; `now` is the call's time as far as its declared input tells.
+    #[inline]
+    fn ask<R, T>(
+        &mut self,
+        now: Millis,
+        call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
+        lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
+    ) -> Result<T, CallFailure> {
+        let place = &*self.place;
+        place.meter.called();
+        if let Err(off) = place.breaker.admit() {
+            place.meter.failed(&off);
+            return Err(off);
+        }
+        let began = self.calls.is_multiple_of(SAMPLE).then(|| place.clock.elapsed());
+        self.calls = self.calls.wrapping_add(1);
+        let outcome = attempt(place, &mut self.warm, now, call, lift);
+        if let Some(began) = began {
+            place.meter.took(place.clock.elapsed().saturating_sub(began));
+        }
+        match &outcome {
+            Ok(_) => place.breaker.succeeded(),
+            Err(failure) => {
+                place.meter.failed(failure);
+                if matches!(failure, CallFailure::Rejected(_)) {
+                    place.breaker.succeeded();
+                } else {
+                    place.breaker.failed(failure);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn ask_about_alert<R, T>(
+        &mut self,
+        alert: &Alert,
+        call: impl FnOnce(&Guest, &mut Store<Cell>, lower::AlertIn<'_>) -> Raw<R>,
+        lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
+    ) -> Result<T, CallFailure> {
+        let place = Arc::clone(&self.place);
+        let reads = &place.reads.alert;
+        let now = if reads.has(alert_bit::RECEIVED_AT) { alert.received_at } else { Millis(0) };
+        let lists = Lists::select(reads, alert, &mut self.scratch);
+        let passed = lower::alert(reads, alert, &lists);
+        let outcome = self.ask(now, |guest, store| call(guest, store, passed), lift);
+        lists.give_back(&mut self.scratch);
+        outcome
+    }
+}
+
+/// One call on the warm instance, or on a fresh one.
+#[inline]
+fn attempt<R, T>(
+    place: &Place,
+    slot: &mut Option<Box<Warm>>,
+    now: Millis,
+    call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
+    lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
+) -> Result<T, CallFailure> {
+    let mut warm = match slot.take() {
+        Some(warm) => warm,
+        None => match Warm::new(place) {
+            Ok((warm, _)) => warm,
+            // The scratch instance took these settings: this one is at fault.
+            Err(CallFailure::Rejected(problems)) => {
+                return Err(CallFailure::Internal(format!("no longer takes its settings: {problems}")));
+            }
+            Err(failure) => return Err(failure),
+        },
+    };
+    let Warm { store, guest, calls } = &mut *warm;
+    store.set_epoch_deadline(place.limits.ticks(place.limits.deadline_ms));
+    store.data_mut().begin(now);
+    let raw = match call(guest, store) {
+        Ok(raw) => raw,
+        Err(error) => {
+            let failure = failure(store, &error, place, place.limits.deadline_ms);
+            store.data_mut().end();
+            return Err(failure);
+        }
+    };
+    store.data_mut().end();
+    *calls += 1;
+    if !warm.is_spent(place) {
+        *slot = Some(warm);
+    }
+    match raw {
+        Ok(result) => lift(&mut Lift::new(place.hook.result_limit_bytes()), result),
+        Err(Error::Rejected(reason)) => Err(CallFailure::Rejected(cut(&reason, REASON_LIMIT_BYTES))),
+        Err(Error::Internal(reason)) => Err(CallFailure::Internal(cut(&reason, REASON_LIMIT_BYTES))),
+    }
+}
+
+impl Instance for Asker {
+    fn normalize(&mut self, inbound: &Inbound) -> Result<Result<Normalized, Refusal>, CallFailure> {
+        let place = Arc::clone(&self.place);
+        lower::with_inbound(&place.info.headers, inbound, |passed| {
+            self.ask(
+                inbound.received_at,
+                |guest, store| match guest {
+                    Guest::Normalize(normalize) => normalize.call_run(store, passed).map(Ok),
+                    _ => Err(lacks(place.hook)),
+                },
+                |lift, raw| match raw {
+                    Ok(normalized) => lift.normalized(normalized, inbound).map(Ok),
+                    Err(refusal) => lift.refusal(refusal).map(Err),
+                },
+            )
+        })
+    }
+
+    fn enrich(&mut self, alert: &Alert) -> Result<Patch, CallFailure> {
+        let hook = self.place.hook;
+        let call = |guest: &Guest, store: &mut Store<Cell>, alert: lower::AlertIn<'_>| match guest {
+            Guest::Enrich(enrich) => enrich.call_run(store, alert),
+            _ => Err(lacks(hook)),
+        };
+        self.ask_about_alert(alert, call, Lift::patch)
+    }
+
+    fn filter(&mut self, alert: &Alert) -> Result<Verdict, CallFailure> {
+        let hook = self.place.hook;
+        let call = |guest: &Guest, store: &mut Store<Cell>, alert: lower::AlertIn<'_>| match guest {
+            Guest::Filter(filter) => filter.call_run(store, alert),
+            _ => Err(lacks(hook)),
+        };
+        self.ask_about_alert(alert, call, Lift::verdict)
+    }
+
+    fn dedupe(&mut self, alert: &Alert) -> Result<Option<Grouping>, CallFailure> {
+        let hook = self.place.hook;
+        let call = |guest: &Guest, store: &mut Store<Cell>, alert: lower::AlertIn<'_>| match guest {
+            Guest::Dedupe(dedupe) => dedupe.call_run(store, alert),
+            _ => Err(lacks(hook)),
+        };
+        self.ask_about_alert(alert, call, Lift::grouping)
+    }
+
+    fn route(&mut self, incident: &IncidentView) -> Result<Vec<Destination>, CallFailure> {
+        let place = Arc::clone(&self.place);
+        let now = if place.reads.incident(incident_bit::OPENED_AT) { incident.incident.opened_at } else { Millis(0) };
+        lower::with_incident(&place.reads, incident, |passed| {
+            let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                Guest::Route(route) => route.call_run(store, passed),
+                _ => Err(lacks(place.hook)),
+            };
+            self.ask(now, call, Lift::destinations)
+        })
+    }
+
+    fn render(&mut self, page: &Page) -> Result<Request, CallFailure> {
+        let place = Arc::clone(&self.place);
+        lower::with_page(&place.reads, page, |passed| {
+            let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                Guest::Notify(notify) => notify.call_render(store, passed),
+                _ => Err(lacks(place.hook)),
+            };
+            self.ask(page.at, call, Lift::request)
+        })
+    }
+
+    fn interpret(&mut self, page: &Page, step: u32, response: &Response) -> Result<Delivery, CallFailure> {
+        let place = Arc::clone(&self.place);
+        lower::with_page(&place.reads, page, |passed| {
+            lower::with_response(response, |response| {
+                let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                    Guest::Notify(notify) => notify.call_interpret(store, passed, step, response),
+                    _ => Err(lacks(place.hook)),
+                };
+                self.ask(page.at, call, Lift::delivery)
+            })
+        })
+    }
+}

@@ -1,0 +1,300 @@
+//! The ports' reads and writes on one connection. Readers see the file; the writer's transaction sees its memory first.
+
+pub(crate) mod alert;
+mod dead_letter;
+mod decision;
+mod incident;
+mod installation;
+mod page;
+
+use crate::codec::Number;
+use crate::heat::{Counter, Heat};
+use domain::escalation::Run;
+use domain::id::{
+    AlertId, AuditId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision, RotationId, RunId,
+    TeamId,
+};
+use domain::incident::{AlertState, Incident, Window};
+use domain::page::{Outbox, OutboxState};
+use domain::schedule::Override;
+use domain::time::Millis;
+use domain::timeline::Line;
+use ports::store::{
+    AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
+};
+use rusqlite::Connection;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// What a reader's job sees.
+pub(crate) struct Reader<'a>(pub &'a Connection);
+
+/// What a writer's job sees. Reads warm the memory up, hence the cell.
+pub(crate) struct Writer<'a> {
+    pub on: &'a Connection,
+    pub heat: &'a RefCell<Heat>,
+}
+
+/// The reads that differ between reader and writer, so that the others are written once.
+trait Source {
+    fn on(&self) -> &Connection;
+    fn counter(&self, counter: Counter) -> Result<u64>;
+    fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>>;
+    fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>>;
+}
+
+impl Source for Reader<'_> {
+    fn on(&self) -> &Connection {
+        self.0
+    }
+    fn counter(&self, counter: Counter) -> Result<u64> {
+        counter.read(self.0)
+    }
+    fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
+        alert::by_entity(self.0, team, entity)?.map(|row| row.state()).transpose()
+    }
+    fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
+        alert::by_id(self.0, id)?.map(|row| row.state()).transpose()
+    }
+}
+
+impl Writer<'_> {
+    fn warm(&self, found: Option<alert::AlertRow>) -> Result<Option<AlertState>> {
+        let Some(row) = found else { return Ok(None) };
+        let state = row.state()?;
+        self.heat.borrow_mut().remember(Arc::new(row));
+        Ok(Some(state))
+    }
+}
+
+impl Source for Writer<'_> {
+    fn on(&self) -> &Connection {
+        self.on
+    }
+    fn counter(&self, counter: Counter) -> Result<u64> {
+        Ok(self.heat.borrow().counter(counter))
+    }
+    fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
+        let known = self.heat.borrow_mut().alert(team, entity);
+        match known {
+            Some(row) => row.state().map(Some),
+            None => self.warm(alert::by_entity(self.on, team, entity)?),
+        }
+    }
+    fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
+        let known = self.heat.borrow_mut().alert_by_id(id.0);
+        match known {
+            Some(row) => row.state().map(Some),
+            None => self.warm(alert::by_id(self.on, id)?),
+        }
+    }
+}
+
+impl<S: Source> View for S {
+    fn cursor(&self) -> Result<JournalId> {
+        self.counter(Counter::Cursor).map(JournalId)
+    }
+    fn decided_from(&self, from: DecisionId) -> Result<Vec<DecisionId>> {
+        decision::decided_from(self.on(), from)
+    }
+    fn alert(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
+        self.alert_of(team, entity)
+    }
+    fn alert_by_id(&self, id: AlertId) -> Result<Option<AlertState>> {
+        self.alert_of_id(id)
+    }
+    fn alerts_of(&self, incident: IncidentId, limit: u32) -> Result<Vec<AlertState>> {
+        alert::of_incident(self.on(), incident, limit)
+    }
+    fn alerts_waiting(&self, team: &TeamId, key: &str) -> Result<Vec<AlertState>> {
+        alert::waiting(self.on(), team, key)
+    }
+    fn alerts_to_wake(&self, now: Millis, limit: u32) -> Result<Vec<AlertState>> {
+        alert::to_wake(self.on(), now, limit)
+    }
+    fn next_wake(&self) -> Result<Option<Millis>> {
+        alert::next_wake(self.on())
+    }
+    fn window(&self, team: &TeamId, key: &str) -> Result<Option<Window>> {
+        alert::window(self.on(), team, key)
+    }
+    fn incident(&self, id: IncidentId) -> Result<Option<Incident>> {
+        incident::by_id(self.on(), id)
+    }
+    fn open_incident(&self, team: &TeamId, key: &str) -> Result<Option<IncidentId>> {
+        incident::open_of_key(self.on(), team, key)
+    }
+    fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>> {
+        incident::list(self.on(), filter)
+    }
+    fn incidents_to_route(&self, limit: u32) -> Result<Vec<IncidentId>> {
+        incident::to_route(self.on(), limit)
+    }
+    fn timeline(&self, incident: IncidentId) -> Result<Vec<Line>> {
+        incident::timeline(self.on(), incident)
+    }
+    fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>> {
+        decision::by_id(self.on(), id)
+    }
+    fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>> {
+        decision::list(self.on(), filter)
+    }
+    fn decision_count(&self) -> Result<u64> {
+        self.counter(Counter::Decisions)
+    }
+    fn run(&self, id: RunId) -> Result<Option<Run>> {
+        page::run(self.on(), id)
+    }
+    fn runs_of(&self, incident: IncidentId) -> Result<Vec<Run>> {
+        page::runs_of(self.on(), incident)
+    }
+    fn runs_due(&self, now: Millis, limit: u32) -> Result<Vec<Run>> {
+        page::runs_due(self.on(), now, limit)
+    }
+    fn next_run_due(&self) -> Result<Option<Millis>> {
+        page::next_run_due(self.on())
+    }
+    fn outbox(&self, id: OutboxId) -> Result<Option<Outbox>> {
+        page::outbox(self.on(), id)
+    }
+    fn outbox_by_key(&self, key: &str) -> Result<Option<Outbox>> {
+        page::outbox_by_key(self.on(), key)
+    }
+    fn outbox_of(&self, incident: IncidentId) -> Result<Vec<Outbox>> {
+        page::outbox_of(self.on(), incident)
+    }
+    fn outbox_due(&self, now: Millis, limit: u32) -> Result<Vec<Outbox>> {
+        page::outbox_due(self.on(), now, limit)
+    }
+    fn next_outbox_due(&self) -> Result<Option<Millis>> {
+        page::next_outbox_due(self.on())
+    }
+    fn outbox_count(&self, state: OutboxState) -> Result<u64> {
+        page::outbox_count(self.on(), state)
+    }
+    fn dead_letters(&self, state: Option<DeadLetterState>, before: Option<DeadLetterId>, limit: u32) -> Result<Vec<DeadLetter>> {
+        dead_letter::list(self.on(), state, before, limit)
+    }
+    fn dead_letter(&self, id: DeadLetterId) -> Result<Option<DeadLetter>> {
+        dead_letter::by_id(self.on(), id)
+    }
+    fn dead_letters_due(&self, now: Millis, limit: u32) -> Result<Vec<DeadLetter>> {
+        dead_letter::due(self.on(), now, limit)
+    }
+    fn dead_letters_waiting(&self, integration: Option<&IntegrationId>) -> Result<u64> {
+        dead_letter::waiting(self.on(), integration)
+    }
+    fn overrides(&self, rotation: Option<&RotationId>, from: Millis) -> Result<Vec<Override>> {
+        installation::overrides(self.on(), rotation, from)
+    }
+    fn credential(&self, id: &str) -> Result<Option<Credential>> {
+        installation::credential(self.on(), id)
+    }
+    fn credentials(&self, kind: CredentialKind) -> Result<Vec<Credential>> {
+        installation::credentials(self.on(), kind)
+    }
+    fn configuration(&self) -> Result<Option<(Revision, String)>> {
+        installation::configuration(self.on())
+    }
+    fn audit(&self, before: Option<AuditId>, limit: u32) -> Result<Vec<AuditRow>> {
+        installation::audit(self.on(), before, limit)
+    }
+    fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        installation::host_secret(self.on(), name)
+    }
+}
+
+impl Writer<'_> {
+    fn number<T: Number>(&self, counter: Counter) -> T {
+        T::of(self.heat.borrow_mut().next(counter).cast_signed())
+    }
+}
+
+impl Tx for Writer<'_> {
+    fn lock_keys(&mut self, keys: &[(TeamId, String)]) -> Result<()> {
+        // There is one writer: its transaction holds them all.
+        debug_assert!(keys.is_sorted(), "keys are locked in their order, or two transactions could wait for each other");
+        Ok(())
+    }
+    fn set_cursor(&mut self, cursor: JournalId) -> Result<()> {
+        self.heat.borrow_mut().set(Counter::Cursor, cursor.0);
+        Ok(())
+    }
+    fn add_decision(&mut self, row: &DecisionRow) -> Result<bool> {
+        decision::add(self.on, &mut self.heat.borrow_mut(), row)
+    }
+    fn add_done(&mut self, id: DecisionId) -> Result<bool> {
+        decision::add_done(self.on, id)
+    }
+    fn new_alert_id(&mut self) -> Result<AlertId> {
+        Ok(self.number(Counter::Alert))
+    }
+    fn put_alert(&mut self, state: &AlertState) -> Result<()> {
+        alert::put(self.on, &mut self.heat.borrow_mut(), state)
+    }
+    fn put_window(&mut self, team: &TeamId, key: &str, window: &Window) -> Result<()> {
+        alert::put_window(self.on, team, key, window)
+    }
+    fn new_incident_id(&mut self) -> Result<IncidentId> {
+        Ok(self.number(Counter::Incident))
+    }
+    fn put_incident(&mut self, incident: &Incident) -> Result<()> {
+        incident::put(self.on, incident)
+    }
+    fn set_open_incident(&mut self, team: &TeamId, key: &str, incident: Option<IncidentId>) -> Result<()> {
+        incident::set_open_of_key(self.on, team, key, incident)
+    }
+    fn add_line(&mut self, incident: IncidentId, line: &Line) -> Result<()> {
+        incident::add_line(self.on, incident, line)
+    }
+    fn new_run_id(&mut self) -> Result<RunId> {
+        Ok(self.number(Counter::Run))
+    }
+    fn put_run(&mut self, run: &Run) -> Result<()> {
+        page::put_run(self.on, run)
+    }
+    fn new_outbox_id(&mut self) -> Result<OutboxId> {
+        Ok(self.number(Counter::Outbox))
+    }
+    fn add_outbox(&mut self, row: &Outbox) -> Result<bool> {
+        page::add_outbox(self.on, row)
+    }
+    fn put_outbox(&mut self, row: &Outbox) -> Result<()> {
+        page::put_outbox(self.on, row)
+    }
+    fn new_dead_letter_id(&mut self) -> Result<DeadLetterId> {
+        Ok(self.number(Counter::DeadLetter))
+    }
+    fn put_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
+        dead_letter::put(self.on, letter)
+    }
+    fn new_override_id(&mut self) -> Result<OverrideId> {
+        Ok(self.number(Counter::Override))
+    }
+    fn put_override(&mut self, entry: &Override) -> Result<()> {
+        installation::put_override(self.on, entry)
+    }
+    fn delete_override(&mut self, id: OverrideId) -> Result<()> {
+        installation::delete_override(self.on, id)
+    }
+    fn put_credential(&mut self, credential: &Credential) -> Result<()> {
+        installation::put_credential(self.on, credential)
+    }
+    fn delete_credential(&mut self, id: &str) -> Result<()> {
+        installation::delete_credential(self.on, id)
+    }
+    fn add_configuration(&mut self, revision: Revision, document: &str, at: Millis) -> Result<()> {
+        installation::add_configuration(self.on, revision, document, at)
+    }
+    fn add_audit(&mut self, row: &AuditRow) -> Result<()> {
+        installation::add_audit(self.on, row)
+    }
+    fn put_host_secret(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        installation::put_host_secret(self.on, name, value)
+    }
+    fn as_view(&self) -> &dyn View {
+        self
+    }
+}

@@ -1,0 +1,270 @@
+//! Who is on call, and overrides.
+
+use crate::api::shape::{ListOf, instant};
+use crate::app::{App, audit_row};
+use crate::extract::{Asked, Caller, Named, Sent};
+use crate::principal::{Action, Principal};
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::id::{OverrideId, RotationId, UserId};
+use domain::schedule::{Override, Rotation, shifts};
+use domain::time::Millis;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+const WEEK_MS: i64 = 7 * 86_400_000;
+/// Longest override, in milliseconds: a year.
+const LONGEST_MS: i64 = 366 * 86_400_000;
+/// Most overrides of a rotation that have not ended.
+const OVERRIDES: usize = 500;
+
+/// How far ahead.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OnCallQuery {
+    /// So many weeks from now; 2 unless told, 26 at most.
+    weeks: Option<u32>,
+}
+
+/// Somebody's turn.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Shift)]
+pub struct ShiftShape {
+    pub from: String,
+    pub until: String,
+    /// Absent: nobody is on call.
+    pub user: Option<String>,
+    /// The override that says so.
+    pub by_override: Option<u64>,
+}
+
+impl ShiftShape {
+    fn new(shift: &Stretch) -> Self {
+        Self {
+            from: instant(shift.from),
+            until: instant(shift.until),
+            user: shift.user.as_ref().map(|user| user.0.clone()),
+            by_override: shift.entry.map(|id| id.0),
+        }
+    }
+}
+
+/// A rotation with its coming shifts; the first is now.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OnCall)]
+pub struct RotationShape {
+    pub rotation: String,
+    pub team: String,
+    pub time_zone: String,
+    /// Who is on call now; absent: nobody.
+    pub now: Option<String>,
+    pub shifts: Vec<ShiftShape>,
+}
+
+/// Shows who is on call now and in the coming weeks, for the rotations of the caller's teams.
+#[utoipa::path(get, path = "/api/v1/on-call", tag = "on call", operation_id = "show_on_call", params(OnCallQuery),
+    responses((status = 200, body = ListOf<RotationShape>)))]
+pub async fn show(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(query): Asked<OnCallQuery>,
+) -> Result<Json<ListOf<RotationShape>>, Problem> {
+    let weeks = i64::from(query.weeks.unwrap_or(2).clamp(1, 26));
+    let now = app.now();
+    let items = coming(&app, &caller, now, now.plus_millis(weeks * WEEK_MS)).await?;
+    let shape = |(rotation, shifts): (Rotation, Vec<Stretch>)| RotationShape {
+        now: shifts.first().and_then(|shift| shift.user.as_ref()).map(|user| user.0.clone()),
+        shifts: shifts.iter().map(ShiftShape::new).collect(),
+        rotation: rotation.id.0,
+        team: rotation.team.0,
+        time_zone: rotation.time_zone,
+    };
+    Ok(Json(ListOf::whole(items.into_iter().map(shape).collect())))
+}
+
+/// The rotations that the caller sees, with their shifts.
+pub async fn coming(app: &App, caller: &Principal, from: Millis, until: Millis) -> Result<Vec<(Rotation, Vec<Stretch>)>, Problem> {
+    let installation = app.parts.live.load().installation.clone();
+    let overrides = app.parts.store.view(move |view| view.overrides(None, from)).await?;
+    let known: Vec<Override> = overrides.into_iter().filter(|entry| installation.users.contains_key(&entry.user)).collect();
+    Ok(installation
+        .rotations
+        .values()
+        .filter(|rotation| caller.may(Action::See, &rotation.team))
+        .map(|rotation| (rotation.clone(), stretches(rotation, &known, from, until)))
+        .collect())
+}
+
+/// A stretch of time in which one person, or nobody, is on call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    pub from: Millis,
+    /// First instant after.
+    pub until: Millis,
+    /// `None`: a gap.
+    pub user: Option<UserId>,
+    /// The override that says so.
+    pub entry: Option<OverrideId>,
+}
+
+/// The shifts of a rotation with its gaps, without holes, cut to the window.
+fn stretches(rotation: &Rotation, overrides: &[Override], from: Millis, until: Millis) -> Vec<Stretch> {
+    let gap = |from: Millis, until: Millis| Stretch { from, until, user: None, entry: None };
+    let mut list = Vec::new();
+    let mut at = from;
+    for shift in shifts(rotation, overrides, from, until) {
+        if shift.from > at {
+            list.push(gap(at, shift.from));
+        }
+        at = shift.until;
+        list.push(Stretch { from: shift.from, until: shift.until, user: Some(shift.user), entry: shift.entry });
+    }
+    if at < until {
+        list.push(gap(at, until));
+    }
+    list
+}
+
+/// An exception from a rotation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Override)]
+pub struct OverrideShape {
+    pub id: u64,
+    pub rotation: String,
+    pub user: String,
+    pub from: String,
+    pub until: String,
+    pub by: String,
+}
+
+impl OverrideShape {
+    fn new(entry: &Override) -> Self {
+        Self {
+            id: entry.id.0,
+            rotation: entry.rotation.0.clone(),
+            user: entry.user.0.clone(),
+            from: instant(entry.from),
+            until: instant(entry.until),
+            by: entry.by.0.clone(),
+        }
+    }
+}
+
+/// Lists overrides that have not ended, of the caller's teams.
+#[utoipa::path(get, path = "/api/v1/overrides", tag = "on call", operation_id = "list_overrides",
+    responses((status = 200, body = ListOf<OverrideShape>)))]
+pub async fn list_overrides(State(app): State<App>, Caller(caller): Caller) -> Result<Json<ListOf<OverrideShape>>, Problem> {
+    let now = app.now();
+    let rows = app.parts.store.view(move |view| view.overrides(None, now)).await?;
+    let installation = app.parts.live.load().installation.clone();
+    let seen = |row: &&Override| installation.rotations.get(&row.rotation).is_some_and(|r| caller.may(Action::See, &r.team));
+    Ok(Json(ListOf::whole(rows.iter().filter(seen).map(OverrideShape::new).collect())))
+}
+
+/// Who takes a rotation's place, and when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOverride {
+    rotation: String,
+    user: String,
+    /// RFC 3339.
+    from: String,
+    /// RFC 3339.
+    until: String,
+}
+
+/// Puts somebody on call in a rotation's place for a time.
+#[utoipa::path(post, path = "/api/v1/overrides", tag = "on call", operation_id = "add_override", request_body = NewOverride,
+    responses((status = 201, body = OverrideShape)))]
+pub async fn add_override(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Sent(new): Sent<NewOverride>,
+) -> Result<(StatusCode, Json<OverrideShape>), Problem> {
+    let at = |name: &str, text: &str| {
+        text.parse::<jiff::Timestamp>()
+            .map(|at| Millis(at.as_millisecond()))
+            .map_err(|error| Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00."))
+    };
+    let (from, until) = (at("from", &new.from)?, at("until", &new.until)?);
+    let entry = enter(&app, &caller, RotationId::from(new.rotation), UserId::from(new.user), from, until).await?;
+    Ok((StatusCode::CREATED, Json(OverrideShape::new(&entry))))
+}
+
+/// Checks and stores an override, with its audit row.
+pub async fn enter(
+    app: &App,
+    caller: &Principal,
+    rotation: RotationId,
+    user: UserId,
+    from: Millis,
+    until: Millis,
+) -> Result<Override, Problem> {
+    let installation = app.parts.live.load().installation.clone();
+    let known = installation.rotations.get(&rotation).ok_or_else(|| Problem::not_found("rotation"))?;
+    caller.require(Action::Change, &known.team, "rotation")?;
+    let member = installation.teams.get(&known.team).is_some_and(|team| team.members.contains(&user));
+    if !member || !installation.users.contains_key(&user) {
+        return Err(Problem::invalid(
+            format!("{user} is no member of the team {}. Nothing was changed.", known.team),
+            "Choose a member of the team, or add them to it in the configuration.",
+        ));
+    }
+    let now = app.now();
+    if until <= from || until <= now || until.since(from) > LONGEST_MS {
+        return Err(Problem::invalid(
+            "An override ends after it begins, ends in the future and lasts a year at most. Nothing was changed.",
+            "Check both times.",
+        ));
+    }
+    let by = caller.user.clone().unwrap_or_else(|| UserId::from("installation"));
+    let actor = caller.audit_name();
+    let stored = app
+        .parts
+        .store
+        .write(move |tx| {
+            if tx.overrides(Some(&rotation), now)?.len() >= OVERRIDES {
+                return Ok(None);
+            }
+            let entry = Override { id: tx.new_override_id()?, rotation, user, from, until, by };
+            tx.put_override(&entry)?;
+            let subject = format!("rotation {}", entry.rotation);
+            let details = format!("{} from {} until {}", entry.user, from.rfc3339(), until.rfc3339());
+            tx.add_audit(&audit_row(now, actor, "override.add", subject, details))?;
+            Ok(Some(entry))
+        })
+        .await?;
+    let entry = stored.ok_or_else(|| Problem::conflict(format!("The rotation already has {OVERRIDES} overrides that have not ended.")))?;
+    // A step that found nobody may find somebody now.
+    app.parts.wakes.escalation.notify_one();
+    Ok(entry)
+}
+
+/// Takes an override back.
+#[utoipa::path(delete, path = "/api/v1/overrides/{id}", tag = "on call", operation_id = "delete_override",
+    params(("id" = u64, Path)), responses((status = 204)))]
+pub async fn delete_override(State(app): State<App>, Caller(caller): Caller, Named(id): Named<u64>) -> Result<StatusCode, Problem> {
+    withdraw(&app, &caller, OverrideId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an override, with its audit row.
+pub async fn withdraw(app: &App, caller: &Principal, id: OverrideId) -> Result<(), Problem> {
+    let now = app.now();
+    let rows = app.parts.store.view(move |view| view.overrides(None, now)).await?;
+    let entry = rows.into_iter().find(|row| row.id == id).ok_or_else(|| Problem::not_found("override"))?;
+    let installation = app.parts.live.load().installation.clone();
+    let team = installation.rotations.get(&entry.rotation).map(|rotation| rotation.team.clone()).unwrap_or_default();
+    caller.require(Action::Change, &team, "override")?;
+    let row = audit_row(now, caller.audit_name(), "override.delete", format!("rotation {}", entry.rotation), format!("override {id} of {}", entry.user));
+    app.parts
+        .store
+        .write(move |tx| {
+            tx.delete_override(id)?;
+            tx.add_audit(&row)
+        })
+        .await?;
+    Ok(())
+}

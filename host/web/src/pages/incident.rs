@@ -1,0 +1,186 @@
+//! One incident: what it is and who is on it, the answer under the thumb, why it is here, and its story.
+
+use crate::api::incidents::{command, note_operation, priority as priority_of};
+use crate::app::App;
+use crate::extract::{Asked, Caller, Filled, TheIncident};
+use crate::pages::excerpt::{Excerpt, web_address};
+use crate::pages::view::{AlertView, Day, Head, Lens, Told, one_told, severity_word, status_word, story};
+use crate::pages::{Frame, Here, render};
+use crate::principal::{Action, Way};
+use crate::problem::Problem;
+use crate::{api::shape::target_words, extract};
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use domain::alert::Status;
+use domain::command::Operation;
+use domain::escalation::RunState;
+use domain::incident::{AlertState, Incident};
+use ports::store::DecisionRow;
+use serde::Deserialize;
+
+/// Alerts on the page; the others are counted.
+const ALERTS: usize = 20;
+/// Alerts looked at.
+const ALERTS_LOOKED_AT: u32 = 500;
+/// Lines of the timeline on the page.
+const LINES: usize = 60;
+/// Lines when all are asked for.
+const ALL_LINES: usize = 2_000;
+
+struct RunView {
+    target: String,
+    state: &'static str,
+    step: u32,
+    next: Option<String>,
+    reason: Excerpt,
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+struct IncidentPage {
+    frame: Frame,
+    head: Head,
+    may_change: bool,
+    alerts: Vec<AlertView>,
+    more_alerts: usize,
+    runs: Vec<RunView>,
+    pages: Vec<Told>,
+    days: Vec<Day>,
+    more_lines: usize,
+    labels: Vec<(String, Excerpt)>,
+    links: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct ShowQuery {
+    #[serde(default)]
+    all: String,
+}
+
+/// Everything about an incident that its pages show.
+pub struct Whole {
+    pub alerts: Vec<AlertState>,
+    pub decisions: Vec<Option<DecisionRow>>,
+    pub runs: Vec<domain::escalation::Run>,
+    pub pages: Vec<domain::page::Outbox>,
+    pub lines: Vec<domain::timeline::Line>,
+}
+
+impl Whole {
+    /// Reads it, in one view.
+    pub async fn read(app: &App, incident: &Incident) -> Result<Self, Problem> {
+        let id = incident.id;
+        let job = move |view: &dyn ports::View| {
+            let alerts = view.alerts_of(id, ALERTS_LOOKED_AT)?;
+            let decisions = alerts.iter().take(ALERTS).map(|alert| view.decision(alert.last_decision)).collect::<Result<_, _>>()?;
+            Ok(Self { decisions, alerts, runs: view.runs_of(id)?, pages: view.outbox_of(id)?, lines: view.timeline(id)? })
+        };
+        Ok(app.parts.store.view(job).await?)
+    }
+}
+
+pub async fn show(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    Asked(query): Asked<ShowQuery>,
+) -> Result<Response, Problem> {
+    let lens = Lens::of(&app, caller.user.as_ref());
+    let whole = Whole::read(&app, &incident).await?;
+    let head = Head::new(&incident, &whole.alerts, &whole.runs, &whole.pages, &lens);
+    let title = format!("#{} {}", incident.id, domain::alert::cut(&incident.title, 80));
+    let limit = if query.all.is_empty() { LINES } else { ALL_LINES };
+    let run = |run: &domain::escalation::Run| RunView {
+        target: target_words(&run.target),
+        state: match run.state {
+            RunState::Active => "active",
+            RunState::Stopped => "stopped",
+            RunState::Exhausted => "ran out",
+        },
+        step: run.step + 1,
+        next: run.next_at.map(|at| crate::pages::moment::span(at.since(lens.now).max(0))),
+        reason: Excerpt::new(&run.reason, 160),
+    };
+    let told = whole.pages.iter().rev().take(20).filter_map(|row| Some(one_told(row, row.user.as_ref()?, &lens)));
+    // Whoever was admitted by having been paged may answer too; a reading token may not.
+    let may_change = matches!(caller.way, Way::Session { .. }) || caller.may(Action::Change, &incident.team);
+    render(&IncidentPage {
+        frame: Frame::of(&app, &headers, &caller, Here::Incidents, title, uri.path()),
+        may_change,
+        alerts: whole.alerts.iter().zip(&whole.decisions).map(|(alert, row)| AlertView::new(alert, row.as_ref(), &lens)).collect(),
+        more_alerts: whole.alerts.len().saturating_sub(ALERTS),
+        runs: whole.runs.iter().map(run).collect(),
+        pages: told.collect(),
+        days: story(&whole.lines, limit, &lens),
+        more_lines: whole.lines.len().saturating_sub(limit),
+        labels: incident.labels.iter().take(40).map(|(name, value)| (name.clone(), Excerpt::new(value, 80))).collect(),
+        links: incident.links.iter().filter_map(|link| Some((web_address(&link.url)?, domain::alert::cut(&link.text, 80)))).collect(),
+        head,
+    })
+}
+
+async fn act(app: &App, caller: &crate::principal::Principal, incident: &Incident, operation: Operation) -> Result<Response, Problem> {
+    command(app, caller, incident, operation).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", incident.id)).into_response())
+}
+
+/// Where a list's button leads back to.
+#[derive(Debug, Default, Deserialize)]
+pub struct Answer {
+    #[serde(default)]
+    from: String,
+}
+
+pub async fn acknowledge(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    Filled(answer): Filled<Answer>,
+) -> Result<Response, Problem> {
+    let done = act(&app, &caller, &incident, Operation::Acknowledge).await?;
+    Ok(if answer.from == "list" { Redirect::to("/").into_response() } else { done })
+}
+
+pub async fn unacknowledge(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, Operation::Unacknowledge).await
+}
+
+pub async fn resolve(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, Operation::Resolve).await
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NoteForm {
+    pub text: String,
+}
+
+pub async fn note(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    extract::Filled(form): extract::Filled<NoteForm>,
+) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, note_operation(&form.text)?).await
+}
+
+#[derive(Debug, Deserialize)]
+pub struct PriorityForm {
+    priority: String,
+}
+
+pub async fn priority(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    Filled(form): Filled<PriorityForm>,
+) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, Operation::SetPriority(priority_of(&form.priority)?)).await
+}

@@ -1,0 +1,214 @@
+//! On call: who now, the coming weeks as a grid, and a way to take it.
+
+use crate::api::on_call::{Stretch, coming, enter, withdraw};
+use crate::app::App;
+use crate::extract::{Caller, Filled, Named};
+use crate::pages::moment::{Moment, span, zone};
+use crate::pages::view::Lens;
+use crate::pages::{Frame, Here, render};
+use crate::principal::Action;
+use crate::problem::Problem;
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use domain::id::{OverrideId, RotationId, UserId};
+use domain::schedule::Rotation;
+use domain::time::Millis;
+use jiff::tz::TimeZone;
+use jiff::{ToSpan as _, civil};
+use serde::Deserialize;
+
+/// Weeks of the grid.
+const WEEKS: i32 = 4;
+
+/// Who has a day, in order; more than one when it is handed over in it.
+struct Cell {
+    /// Such as `24`.
+    day: String,
+    today: bool,
+    past: bool,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    /// `None`: nobody.
+    name: Option<String>,
+    mine: bool,
+    by_override: bool,
+    /// The same person as the day before: the name is not repeated.
+    goes_on: bool,
+}
+
+struct Week {
+    /// Such as `24 Nov`.
+    name: String,
+    cells: Vec<Cell>,
+}
+
+struct ShiftView {
+    name: Option<String>,
+    mine: bool,
+    from: Moment,
+    until: Moment,
+    /// An override that may be taken back.
+    by_override: Option<u64>,
+}
+
+struct Member {
+    id: String,
+    name: String,
+    me: bool,
+}
+
+struct RotationView {
+    id: String,
+    team: String,
+    zone: String,
+    now: Option<String>,
+    /// For how long still.
+    rest: String,
+    mine: bool,
+    next: Option<(Option<String>, Moment)>,
+    weeks: Vec<Week>,
+    shifts: Vec<ShiftView>,
+    members: Vec<Member>,
+    may_change: bool,
+    gaps: usize,
+    /// Suggested times of an override, as the form wants them, in the rotation's zone.
+    from: String,
+    until: String,
+}
+
+#[derive(Template)]
+#[template(path = "on_call.html")]
+struct OnCallPage {
+    frame: Frame,
+    rotations: Vec<RotationView>,
+}
+
+pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Caller) -> Result<Response, Problem> {
+    let lens = Lens::of(&app, caller.user.as_ref());
+    let until = lens.now.plus_millis(i64::from(WEEKS) * 7 * 86_400_000);
+    let found = coming(&app, &caller, lens.now, until).await?;
+    let me = caller.user.as_ref();
+    let rotations = found
+        .iter()
+        .map(|(rotation, shifts)| rotation_view(rotation, shifts, &lens, me, caller.may(Action::Change, &rotation.team)))
+        .collect();
+    render(&OnCallPage { frame: Frame::of(&app, &headers, &caller, Here::OnCall, "On call", "/on-call"), rotations })
+}
+
+fn rotation_view(rotation: &Rotation, shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, may_change: bool) -> RotationView {
+    let zone = zone(&rotation.time_zone);
+    let at = |at: Millis| Moment::new(at, lens.now, &zone);
+    let name = |user: &Option<UserId>| user.as_ref().map(|user| lens.name(user));
+    let is_me = |user: &Option<UserId>| user.is_some() && user.as_ref() == me;
+    let first = shifts.first();
+    let next = shifts.iter().find(|shift| Some(&shift.user) != first.map(|first| &first.user));
+    let team = lens.installation.teams.get(&rotation.team);
+    let member = |id: &UserId| Member { id: id.0.clone(), name: lens.name(id), me: Some(id) == me };
+    RotationView {
+        id: rotation.id.0.clone(),
+        team: team.map_or_else(|| rotation.team.0.clone(), |team| team.name.clone()),
+        zone: rotation.time_zone.clone(),
+        now: first.and_then(|shift| name(&shift.user)),
+        rest: next.map(|shift| span(shift.from.since(lens.now))).unwrap_or_default(),
+        mine: first.is_some_and(|shift| is_me(&shift.user)),
+        next: next.map(|shift| (name(&shift.user), at(shift.from))),
+        weeks: weeks(shifts, lens, me, &zone),
+        shifts: shifts
+            .iter()
+            .take(40)
+            .map(|shift| ShiftView {
+                name: name(&shift.user),
+                mine: is_me(&shift.user),
+                from: at(shift.from),
+                until: at(shift.until),
+                by_override: shift.entry.map(|id| id.0),
+            })
+            .collect(),
+        members: team.map(|team| team.members.iter().map(member).collect()).unwrap_or_default(),
+        may_change,
+        gaps: shifts.iter().filter(|shift| shift.user.is_none()).count(),
+        from: wall(lens.now, &zone),
+        until: wall(lens.now.plus_seconds(12 * 3600), &zone),
+    }
+}
+
+/// A wall-clock time as a form's `datetime-local` wants it.
+fn wall(at: Millis, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
+}
+
+/// The grid: whole weeks from this Monday, in the rotation's zone.
+fn weeks(shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, zone: &TimeZone) -> Vec<Week> {
+    let Ok(now) = jiff::Timestamp::from_millisecond(lens.now.0) else { return Vec::new() };
+    let today = now.to_zoned(zone.clone()).date();
+    let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).unwrap_or(today);
+    let mut before: Option<Option<UserId>> = None;
+    (0..WEEKS)
+        .map(|week| {
+            let first = monday.checked_add(i64::from(week * 7).days()).unwrap_or(monday);
+            let cells = (0..7)
+                .map(|day| {
+                    let date = first.checked_add(i64::from(day).days()).unwrap_or(first);
+                    cell(date, today, shifts, lens, me, zone, &mut before)
+                })
+                .collect();
+            Week { name: first.strftime("%-d %b").to_string(), cells }
+        })
+        .collect()
+}
+
+fn cell(
+    date: civil::Date,
+    today: civil::Date,
+    shifts: &[Stretch],
+    lens: &Lens,
+    me: Option<&UserId>,
+    zone: &TimeZone,
+    before: &mut Option<Option<UserId>>,
+) -> Cell {
+    let begin = |date: civil::Date| date.to_zoned(zone.clone()).map_or(Millis(0), |at| Millis(at.timestamp().as_millisecond()));
+    let (from, until) = (begin(date), begin(date.tomorrow().unwrap_or(date)));
+    let mut parts = Vec::new();
+    for shift in shifts.iter().filter(|shift| shift.from < until && shift.until > from) {
+        let goes_on = before.as_ref() == Some(&shift.user) && date.weekday() != civil::Weekday::Monday;
+        *before = Some(shift.user.clone());
+        parts.push(Part {
+            name: shift.user.as_ref().map(|user| lens.name(user)),
+            mine: shift.user.is_some() && shift.user.as_ref() == me,
+            by_override: shift.entry.is_some(),
+            goes_on,
+        });
+    }
+    Cell { day: date.strftime("%-d").to_string(), today: date == today, past: date < today, parts }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct OverrideForm {
+    rotation: String,
+    user: String,
+    from: String,
+    until: String,
+}
+
+/// Takes a rotation's place; the form's times are wall-clock times in the rotation's zone.
+pub async fn add(State(app): State<App>, Caller(caller): Caller, Filled(form): Filled<OverrideForm>) -> Result<Response, Problem> {
+    let rotation = RotationId::from(form.rotation);
+    let zone = app.parts.live.load().installation.rotations.get(&rotation).map_or(TimeZone::UTC, |rotation| zone(&rotation.time_zone));
+    let at = |text: &str| {
+        text.parse::<civil::DateTime>()
+            .and_then(|wall| wall.to_zoned(zone.clone()))
+            .map(|at| Millis(at.timestamp().as_millisecond()))
+            .map_err(|error| Problem::invalid(format!("{text:?} is no date and time: {error}. Nothing was changed."), "Go back and correct it."))
+    };
+    enter(&app, &caller, rotation, UserId::from(form.user), at(&form.from)?, at(&form.until)?).await?;
+    Ok(Redirect::to("/on-call").into_response())
+}
+
+pub async fn delete(State(app): State<App>, Caller(caller): Caller, Named(id): Named<u64>) -> Result<Response, Problem> {
+    withdraw(&app, &caller, OverrideId(id)).await?;
+    Ok(Redirect::to("/on-call").into_response())
+}

@@ -1,0 +1,279 @@
+//! The promises under attack: kills under load and at every commit edge, power cuts that forget unsynced writes, plugins that always fail.
+//!
+//! `REVEILLE_SOAK=N` multiplies the counts. Each test prints what it counted. Planted bugs are named where they stand.
+
+use reveille_tests::place::{program, root};
+use reveille_tests::server::Options;
+use reveille_tests::story::{Setting, Story};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How often the usual counts are done.
+fn rounds() -> usize {
+    std::env::var("REVEILLE_SOAK").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// Posts alerts from four connections until told to stop; keeps every entity that was answered 2xx.
+struct Load {
+    stop: Arc<AtomicBool>,
+    taken: Arc<Mutex<BTreeSet<String>>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+static NEXT_ENTITY: AtomicUsize = AtomicUsize::new(1);
+
+impl Load {
+    fn start(story: &Story) -> Self {
+        let url = story.server.url(&format!("/integrations/generic/20131114/alert/{}/database", story.server.key("shop-victorops")));
+        let stop = Arc::new(AtomicBool::new(false));
+        let taken = Arc::new(Mutex::new(BTreeSet::new()));
+        let threads = (0..4)
+            .map(|_| {
+                let (url, stop, taken) = (url.clone(), Arc::clone(&stop), Arc::clone(&taken));
+                let http = story.http.clone();
+                std::thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = NEXT_ENTITY.fetch_add(1, Ordering::Relaxed);
+                        let entity = format!("entity-{number}");
+                        // Few services, so that most alerts join an incident and some open one.
+                        let body = json!({ "message_type": "CRITICAL", "entity_id": entity, "service": format!("s{}", number % 5), "state_message": "load" });
+                        match http.post(&url).json(&body).timeout(Duration::from_secs(5)).send() {
+                            Ok(answer) if answer.status().is_success() => {
+                                taken.lock().unwrap().insert(entity);
+                            }
+                            // Refused or cut: the sender would try again; this one goes on with the next.
+                            Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                        }
+                    }
+                })
+            })
+            .collect();
+        Self { stop, taken, threads }
+    }
+
+    fn end(self) -> BTreeSet<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("a sender ends");
+        }
+        Arc::try_unwrap(self.taken).expect("all senders have ended").into_inner().unwrap()
+    }
+}
+
+/// Every entity that has a committed decision.
+fn decided(story: &Story) -> BTreeSet<String> {
+    let mut entities = BTreeSet::new();
+    let mut before = String::new();
+    loop {
+        let page = story.api(&format!("decisions?limit=500{before}"));
+        entities.extend(page["items"].as_array().unwrap().iter().map(|d| d["entity"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_before"].as_u64() else { return entities };
+        before = format!("&before={next}");
+    }
+}
+
+/// Open incidents that nobody was paged for, once everything that is due has happened.
+fn unpaged(story: &Story) -> Vec<Value> {
+    let open = story.api("incidents?open=true&limit=500");
+    let open = open["items"].as_array().unwrap().clone();
+    open.into_iter().filter(|i| story.incident(i["id"].as_u64().unwrap())["pages"].as_array().is_none_or(Vec::is_empty)).collect()
+}
+
+/// The rest that a simulated clock needs none of: real time for a server to be under load.
+fn under_load(at_most: Duration) {
+    std::thread::sleep(at_most);
+}
+
+fn hits(story: &Story) -> BTreeSet<String> {
+    std::fs::read_to_string(story.server.dir.join("hits")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+fn with_hits() -> Story {
+    Story::set_up(Setting::default())
+}
+
+/// P1, P2: killed at random moments under load, nothing that was answered 2xx is lost and no incident stays without a page.
+#[test]
+fn p1_kills_at_random_under_load() {
+    let kills = 150 * rounds();
+    let mut story = with_hits();
+    story.server.start();
+    let load = Load::start(&story);
+    for kill in 0..kills {
+        under_load(Duration::from_millis(20 + (kill as u64 * 37) % 180));
+        story.server.kill();
+        story.server.start();
+    }
+    let taken = load.end();
+    story.settle();
+    let decided = decided(&story);
+    let lost: Vec<&String> = taken.difference(&decided).collect();
+    println!("P1: {kills} kills at random, {} alerts answered 2xx, {} decided, {} lost", taken.len(), decided.len(), lost.len());
+    assert!(taken.len() > kills, "there was load");
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let unpaged = unpaged(&story);
+    assert!(unpaged.is_empty(), "P2: open and unpaged: {unpaged:#?}");
+}
+
+/// The edges of every commit: the program ends itself there, as if its plug were pulled.
+const EDGES: &[&str] = &[
+    "journal.before.commit",
+    "journal.after.commit",
+    "store.before.commit",
+    "store.after.commit",
+    "commit.before",
+    "commit.after",
+    "escalation.before.commit",
+    "escalation.after.commit",
+    "delivery.before.send",
+    "delivery.after.accepted",
+];
+
+/// P1 at every commit edge; each fail point is seen hit.
+#[test]
+fn p1_kills_at_every_commit_edge() {
+    let each = 15 * rounds();
+    let mut story = with_hits();
+    story.server.start();
+    let load = Load::start(&story);
+    let mut kills = 0;
+    for edge in EDGES {
+        for round in 0..each {
+            // The n-th time that the edge is reached, so that the kills do not all fall on the first commit.
+            let skip = round % 7;
+            if story.server.try_sim(&json!({ "fail": edge, "action": "kill", "after": skip })).is_ok() {
+                // Something new to page about, so that escalation and delivery have work.
+                story.victorops_quietly("CRITICAL", &format!("page-{edge}-{round}"), json!({ "service": format!("fresh-{edge}-{round}") }));
+                wait_for_end(&mut story, edge);
+                kills += 1;
+            }
+            story.server.kill();
+            story.server.start();
+        }
+    }
+    let taken = load.end();
+    story.settle();
+    let decided = decided(&story);
+    let lost: Vec<&String> = taken.difference(&decided).collect();
+    let hits = hits(&story);
+    println!("P1: {kills} kills at {} commit edges, {} alerts answered 2xx, {} lost, edges hit: {hits:?}", EDGES.len(), taken.len(), lost.len());
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let missed: Vec<&&str> = EDGES.iter().filter(|edge| !hits.contains(**edge)).collect();
+    assert!(missed.is_empty(), "never reached: {missed:?}");
+    assert!(unpaged(&story).is_empty(), "P2: {:#?}", unpaged(&story));
+}
+
+#[allow(clippy::disallowed_methods)] // A process dies in real time.
+fn wait_for_end(story: &mut Story, edge: &str) {
+    let began = Instant::now();
+    while !story.server.has_ended() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{edge} was not reached in 20 s\n{}", story.server.log());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Cuts the power `cuts` times under load; gives how many acknowledged alerts were lost.
+fn cut_power(cuts: usize, environment: &[(&str, &str)]) -> (usize, usize) {
+    let shadow = tempfile::tempdir().expect("a folder for what was synced");
+    let shim = program("libpowercut.so");
+    let mut story = Story::set_up(Setting::default());
+    let store = story.server.dir.join("store");
+    // What `init` wrote is on disk long since.
+    copy_dir(&store, shadow.path());
+    story.server.preload(&[
+        ("LD_PRELOAD", &shim.display().to_string()),
+        ("POWERCUT_DIR", &store.display().to_string()),
+        ("POWERCUT_SHADOW", &shadow.path().display().to_string()),
+    ]);
+    story.server.preload(environment);
+    story.server.start();
+    let load = Load::start(&story);
+    for cut in 0..cuts {
+        under_load(Duration::from_millis(30 + (cut as u64 * 53) % 120));
+        story.server.kill();
+        // The disk holds what was synced, and nothing else.
+        std::fs::remove_dir_all(&store).expect("the folder goes");
+        copy_dir(shadow.path(), &store);
+        story.server.start();
+    }
+    let taken = load.end();
+    story.settle();
+    let decided = decided(&story);
+    (taken.len(), taken.difference(&decided).count())
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder to copy").filter_map(Result::ok) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_dir(&source, &target);
+        } else {
+            std::fs::copy(&source, &target).expect("a file is copied");
+        }
+    }
+}
+
+/// P1 on disks: what was never synced is gone after a power cut, and still nothing acknowledged is lost.
+#[test]
+fn p1_power_cuts() {
+    let cuts = 100 * rounds();
+    let (taken, lost) = cut_power(cuts, &[]);
+    println!("P1: {cuts} power cuts, {taken} alerts answered 2xx, {lost} lost");
+    assert!(taken > cuts, "there was load");
+    assert_eq!(lost, 0);
+}
+
+/// Planted bug: with `synchronous=OFF` nothing is synced before the 2xx, and the test above must see it.
+#[test]
+fn p1_power_cuts_see_a_store_that_does_not_sync() {
+    let (taken, lost) = cut_power(3, &[("REVEILLE_SIM_SYNCHRONOUS", "off")]);
+    println!("P1, planted synchronous=OFF: {taken} alerts answered 2xx, {lost} lost");
+    assert!(lost > 0, "a store that does not sync loses nothing, so this layer sees nothing");
+}
+
+/// P6: each hook in turn traps on every call; every alert still pages.
+#[test]
+fn p6_every_hook_failing_still_pages() {
+    for (plugin, hook) in [
+        ("victorops", "normalize"),
+        ("rules", "enrich and filter"),
+        ("catalog", "enrich"),
+        ("correlate", "dedupe"),
+        ("route", "route"),
+        ("ntfy", "notify"),
+        ("mail", "notify"),
+    ] {
+        let plugins = tempfile::tempdir().expect("a folder for plugins");
+        copy_dir(&reveille_tests::place::plugins(), plugins.path());
+        let mut story = Story::set_up(Setting { options: Options { plugins: Some(plugins.path().to_owned()), ..Options::default() }, ..Setting::default() });
+        // The configuration was accepted with the good plugin; its file is exchanged for one that traps on every call.
+        std::fs::copy(guest("trap"), plugins.path().join(plugin).join("plugin.wasm")).expect("a guest that traps");
+        story.server.start();
+        let mut number = 0;
+        for _ in 0..30 {
+            number += 1;
+            let answer = story.victorops("CRITICAL", &format!("e{number}"), json!({ "service": format!("s{number}") }));
+            assert!(answer.status().is_success(), "{plugin}: {}", answer.status());
+        }
+        story.settle();
+        let open = story.api("incidents?open=true&limit=500");
+        let open = open["items"].as_array().unwrap();
+        assert!(!open.is_empty(), "{plugin} failing at {hook}: no incident at all");
+        assert!(unpaged(&story).is_empty(), "{plugin} failing at {hook}: {:#?}", unpaged(&story));
+        assert!(!story.rings("alice").is_empty(), "{plugin} failing at {hook}: alice's phone never rang");
+        let reachable = open.len() + story.api("dead-letters?limit=500")["items"].as_array().map_or(0, Vec::len);
+        assert!(reachable >= 30, "{plugin} failing at {hook}: {reachable} of 30 alerts can be listed");
+        println!("P6: {plugin} failing at {hook}: {} open incidents, {} rings", open.len(), story.rings("alice").len());
+    }
+}
+
+fn guest(name: &str) -> std::path::PathBuf {
+    let dir = std::env::var_os("REVEILLE_GUESTS").map_or_else(|| root().join("tests/guests/target/wasm32-wasip2/release"), Into::into);
+    let path = dir.join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} is not built: run the tests with `cargo xtask test`", path.display());
+    path
+}
