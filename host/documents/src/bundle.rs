@@ -9,6 +9,15 @@ use crate::{check, schema};
 use domain::installation::Installation;
 use serde_json::json;
 
+/// A document whose kind is known and whose fields are wrong: what it refers to is looked up all the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Broken {
+    pub file: String,
+    pub kind: Kind,
+    pub id: String,
+    pub node: Node,
+}
+
 /// A document and where it came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
@@ -30,7 +39,8 @@ impl Placed {
     }
 }
 
-fn subject(kind: Kind, id: &str) -> String {
+/// `policy checkout`.
+pub(crate) fn subject(kind: Kind, id: &str) -> String {
     if id.is_empty() { kind.word() } else { format!("{} {id}", kind.word()) }
 }
 
@@ -39,7 +49,7 @@ fn subject(kind: Kind, id: &str) -> String {
 pub struct Bundle {
     pub(crate) documents: Vec<Placed>,
     /// Documents whose kind and id are known but whose fields are wrong: others may refer to them.
-    pub(crate) broken: Vec<(Kind, String)>,
+    pub(crate) broken: Vec<Broken>,
     /// Some file could not be read at all, so a missing name may well be in it.
     pub(crate) unreadable: bool,
     problems: Vec<Problem>,
@@ -109,7 +119,7 @@ impl Bundle {
         let mut report = Report { file, subject: &subject, problems: &mut self.problems };
         shape::check(schema::fields(kind), &node, &mut Vec::new(), &mut report);
         if self.problems.len() > before {
-            self.broken.push((kind, id));
+            self.broken.push(Broken { file: file.to_owned(), kind, id, node });
             return;
         }
         let mut json = node.to_json();
@@ -119,7 +129,7 @@ impl Bundle {
             // The schema and the type disagree: still told, never a panic.
             Err(error) => {
                 self.problems.push(Problem::new(file, node.place, subject, error.to_string()));
-                self.broken.push((kind, id));
+                self.broken.push(Broken { file: file.to_owned(), kind, id, node });
             }
         }
     }

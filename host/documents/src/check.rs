@@ -1,13 +1,14 @@
 //! Do the documents fit together? Looks up every name that one uses of another, and turns them into the installation.
 
-use crate::bundle::{Bundle, Placed};
+use crate::bundle::{Bundle, Placed, subject};
 use crate::kinds::{Document, Kind, PolicyDocument};
 use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
-use crate::node::{Place, Segment};
+use crate::node::{Node, Place, Segment, Value};
 use crate::plugin_use::{Use, settings_text};
 use crate::problem::{Problem, hint};
 use crate::reach;
-use crate::text::Name;
+use crate::shape::Report;
+use crate::text::{Name, PageTarget, Text as _};
 use domain::alert::Label;
 use domain::contact::Contact;
 use domain::escalation::{Policy, Step, Target};
@@ -38,7 +39,7 @@ impl Names {
         names.entry(Kind::Pipeline).or_default().insert(DEFAULT_PIPELINE.to_owned());
         names.entry(Kind::Table).or_default().insert(CATALOG.to_owned());
         let whole = bundle.documents.iter().map(|placed| (placed.document.kind(), placed.document.id()));
-        let broken = bundle.broken.iter().map(|(kind, id)| (*kind, id.as_str()));
+        let broken = bundle.broken.iter().map(|broken| (broken.kind, broken.id.as_str()));
         for (kind, id) in whole.chain(broken) {
             names.entry(kind).or_default().insert(id.to_owned());
         }
@@ -60,15 +61,16 @@ impl Names {
 pub(crate) fn references(bundle: &Bundle, problems: &mut Vec<Problem>) {
     let names = Names::of(bundle);
     duplicates(bundle, problems);
-    for placed in &bundle.documents {
-        // Where a file could not be read, what is missing may be in it: one problem, not a hundred.
-        if !bundle.unreadable {
-            for (path, kind, name) in uses(&placed.document) {
-                if let Some(problem) = names.missing(kind, name) {
-                    placed.tell(&path, problem, problems);
-                }
-            }
+    // Where a file could not be read, what is missing may be in it: one problem, not a hundred.
+    if !bundle.unreadable {
+        let whole = bundle.documents.iter().map(|p| (&p.file, p.document.kind(), p.document.id(), &p.node));
+        let broken = bundle.broken.iter().map(|b| (&b.file, b.kind, b.id.as_str(), &b.node));
+        for (file, kind, id, node) in whole.chain(broken) {
+            let subject = subject(kind, id);
+            look_up(kind, node, &names, &mut Report { file, subject: &subject, problems });
         }
+    }
+    for placed in &bundle.documents {
         own_rules(placed, problems);
     }
     reach::circles(bundle, problems);
@@ -82,59 +84,73 @@ fn duplicates(bundle: &Bundle, problems: &mut Vec<Problem>) {
         match first.get(&id) {
             Some(earlier) => {
                 let at = format!("{}:{}", earlier.file, earlier.node.place_of_key("id").line);
-                placed.tell(&[key("id")], format!("is there twice; the first is at {at}"), problems);
+                let path = if id.1.is_empty() { Vec::new() } else { vec![key("id")] };
+                placed.tell(&path, format!("is there twice; the first is at {at}"), problems);
             }
             None => drop(first.insert(id, placed)),
         }
     }
 }
 
-/// Every name that a document uses of another: where, of which kind, and which.
-fn uses(document: &Document) -> Vec<(Vec<Segment>, Kind, &str)> {
-    let mut uses = Vec::new();
-    match document {
-        Document::Settings(d) => uses.push((vec![key("default_policy")], Kind::Policy, d.default_policy.0.as_str())),
-        Document::Team(d) => {
-            uses.extend(each("members", Kind::User, &d.members));
-            uses.extend(d.default_policy.iter().map(|name| (vec![key("default_policy")], Kind::Policy, name.0.as_str())));
-        }
-        Document::Rotation(d) => {
-            uses.push((vec![key("team")], Kind::Team, &d.team.0));
-            uses.extend(each("members", Kind::User, &d.members));
-        }
-        Document::Policy(d) => {
-            uses.push((vec![key("team")], Kind::Team, &d.team.0));
-            uses.extend(pages(d));
-        }
-        Document::Service(d) => uses.extend(d.team.iter().map(|name| (vec![key("team")], Kind::Team, name.0.as_str()))),
-        Document::Integration(d) => {
-            uses.push((vec![key("team")], Kind::Team, &d.team.0));
-            uses.extend(d.pipeline.iter().map(|name| (vec![key("pipeline")], Kind::Pipeline, name.0.as_str())));
-            uses.extend(d.default_policy.iter().map(|name| (vec![key("default_policy")], Kind::Policy, name.0.as_str())));
-        }
-        Document::Grant(d) => uses.extend(each("lookups", Kind::Table, &d.lookups)),
-        Document::User(_) | Document::Pipeline(_) | Document::Channel(_) | Document::Table(_) => {}
-    }
-    uses
-}
+/// Every place at which a document names another: its kind, the way there (`*`: each item of a list), and the kind that is named;
+/// `None`: the name says it, as in `rotation/primary`.
+const USES: [(Kind, &[&str], Option<Kind>); 12] = [
+    (Kind::Settings, &["default_policy"], Some(Kind::Policy)),
+    (Kind::Team, &["members", "*"], Some(Kind::User)),
+    (Kind::Team, &["default_policy"], Some(Kind::Policy)),
+    (Kind::Rotation, &["team"], Some(Kind::Team)),
+    (Kind::Rotation, &["members", "*"], Some(Kind::User)),
+    (Kind::Policy, &["team"], Some(Kind::Team)),
+    (Kind::Policy, &["steps", "*", "page", "*"], None),
+    (Kind::Service, &["team"], Some(Kind::Team)),
+    (Kind::Integration, &["team"], Some(Kind::Team)),
+    (Kind::Integration, &["pipeline"], Some(Kind::Pipeline)),
+    (Kind::Integration, &["default_policy"], Some(Kind::Policy)),
+    (Kind::Grant, &["lookups", "*"], Some(Kind::Table)),
+];
 
-fn each<'a>(field: &'a str, kind: Kind, names: &'a [Name]) -> impl Iterator<Item = (Vec<Segment>, Kind, &'a str)> {
-    names.iter().enumerate().map(move |(index, name)| (vec![key(field), Segment::Index(index)], kind, name.0.as_str()))
-}
-
-fn pages(policy: &PolicyDocument) -> impl Iterator<Item = (Vec<Segment>, Kind, &str)> {
-    policy.steps.iter().enumerate().flat_map(|(step, entry)| {
-        entry.page.iter().enumerate().map(move |(index, target)| {
-            let path = vec![key("steps"), Segment::Index(step), key("page"), Segment::Index(index)];
-            let (kind, name) = match &target.0 {
-                Target::Policy(id) => (Kind::Policy, id.as_str()),
-                Target::Rotation(id) => (Kind::Rotation, id.as_str()),
-                Target::Team(id) => (Kind::Team, id.as_str()),
-                Target::User(id) => (Kind::User, id.as_str()),
+/// Looks up every name that a document of this kind uses. Works on the tree, so that a document with a mistake elsewhere is looked
+/// through as well.
+fn look_up(kind: Kind, node: &Node, names: &Names, report: &mut Report<'_>) {
+    for (_, way, named) in USES.iter().filter(|(user, ..)| *user == kind) {
+        each_text(node, way, &mut Vec::new(), &mut |place, path, text| {
+            let (named, name) = match named {
+                Some(named) => (*named, text.to_owned()),
+                None => match PageTarget::parse(text).map(|target| target.0) {
+                    Ok(Target::Policy(id)) => (Kind::Policy, id.0),
+                    Ok(Target::Rotation(id)) => (Kind::Rotation, id.0),
+                    Ok(Target::Team(id)) => (Kind::Team, id.0),
+                    Ok(Target::User(id)) => (Kind::User, id.0),
+                    // Told already, as its format is wrong.
+                    Err(_) => return,
+                },
             };
-            (path, kind, name)
-        })
-    })
+            if let Some(problem) = names.missing(named, &name) {
+                report.tell(place, path, problem);
+            }
+        });
+    }
+}
+
+fn each_text(node: &Node, way: &[&str], path: &mut Vec<Segment>, found: &mut dyn FnMut(Place, &[Segment], &str)) {
+    match (way.split_first(), &node.value) {
+        (None, Value::Text(text)) => found(node.place, path, text),
+        (Some((&"*", rest)), Value::List(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Segment::Index(index));
+                each_text(item, rest, path, found);
+                path.pop();
+            }
+        }
+        (Some((field, rest)), Value::Map(_)) => {
+            if let Some(entry) = node.entry(field) {
+                path.push(key(field));
+                each_text(&entry.node, rest, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What a document must hold whatever the others say.
@@ -185,7 +201,7 @@ fn settings(bundle: &Bundle, problems: &mut Vec<Problem>) {
         Document::Settings(settings) => Some((placed, settings)),
         _ => None,
     });
-    let broken = bundle.broken.iter().any(|(kind, _)| *kind == Kind::Settings);
+    let broken = bundle.broken.iter().any(|broken| broken.kind == Kind::Settings);
     match found {
         Some((placed, settings)) => {
             let name = &settings.default_policy.0;

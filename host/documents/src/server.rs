@@ -132,7 +132,7 @@ impl Judge<'_> {
 
     fn settle(&mut self, written: ServerText) -> ServerFile {
         let listen = self.listen(written.listen.as_deref());
-        let secrets = self.secrets(written.secrets);
+        let names: Vec<String> = written.secrets.keys().cloned().collect();
         ServerFile {
             listen,
             data_dir: written.data_dir.unwrap_or_else(|| "data".into()).into(),
@@ -140,8 +140,8 @@ impl Judge<'_> {
             public_url: self.public_url(written.public_url.as_deref(), listen),
             log_format: written.log.format,
             egress: self.egress(written.egress),
-            smtp: written.smtp.map(|smtp| self.smtp(smtp, &secrets)),
-            secrets,
+            smtp: written.smtp.map(|smtp| self.smtp(smtp, &names)),
+            secrets: self.secrets(written.secrets),
             keys: self.keys(written.keys),
             journal_queue: written.limits.journal_queue.map_or(4096, |n| n as usize),
             backlog: written.limits.backlog.map_or(1_000_000, |n| n as usize),
@@ -216,7 +216,7 @@ impl Judge<'_> {
         address.map_or_else(|_| text.to_lowercase(), |ip| ip.to_string())
     }
 
-    fn smtp(&mut self, smtp: SmtpText, secrets: &BTreeMap<String, SecretSection>) -> SmtpSection {
+    fn smtp(&mut self, smtp: SmtpText, secrets: &[String]) -> SmtpSection {
         let host = self.host(&smtp.host, &["smtp", "host"]);
         if host.starts_with('*') {
             self.tell(&["smtp", "host"], "must be one host");
@@ -224,8 +224,8 @@ impl Judge<'_> {
         if smtp.port == Some(0) {
             self.tell(&["smtp", "port"], "must be from 1 to 65535");
         }
-        if let Some(name) = smtp.password_secret.as_ref().filter(|name| !secrets.contains_key(*name)) {
-            let hint = hint(name, secrets.keys().map(String::as_str));
+        if let Some(name) = smtp.password_secret.as_ref().filter(|name| !secrets.contains(name)) {
+            let hint = hint(name, secrets.iter().map(String::as_str));
             self.tell(&["smtp", "password_secret"], format!("there is no [secrets.{name}]{hint}"));
         }
         let login = match (smtp.user, smtp.password_secret) {

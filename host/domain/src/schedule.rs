@@ -225,14 +225,7 @@ mod tests {
     }
 
     fn entry(id: u64, user: &str, from: &str, until: &str) -> Override {
-        Override {
-            id: OverrideId(id),
-            rotation: "primary".into(),
-            user: user.into(),
-            from: at(from),
-            until: at(until),
-            by: "alice".into(),
-        }
+        Override { id: OverrideId(id), rotation: "primary".into(), user: user.into(), from: at(from), until: at(until), by: "alice".into() }
     }
 
     /// Zone, first turn, turn, the last instant of one person, and the first of the next: worked out by hand from the zones' rules.
@@ -282,8 +275,10 @@ mod tests {
     #[test]
     fn an_override_wins_and_the_newest_of_two() {
         let rotation = rotation("UTC", "2026-01-05T09:00", Turn::Weeks(1), &["alice", "bob"]);
-        let overrides =
-            [entry(2, "dora", "2026-01-06T12:00:00Z", "2026-01-06T18:00:00Z"), entry(1, "carol", "2026-01-06T00:00:00Z", "2026-01-07T00:00:00Z")];
+        let overrides = [
+            entry(2, "dora", "2026-01-06T12:00:00Z", "2026-01-06T18:00:00Z"),
+            entry(1, "carol", "2026-01-06T00:00:00Z", "2026-01-07T00:00:00Z"),
+        ];
         let who = |time| on_call_at(&rotation, &overrides, at(time)).unwrap().0;
         assert_eq!(who("2026-01-05T23:59:59.999Z"), "alice");
         assert_eq!(who("2026-01-06T00:00:00Z"), "carol");
@@ -337,7 +332,15 @@ mod tests {
     }
 
     fn zones() -> impl Strategy<Value = &'static str> {
-        prop::sample::select(vec!["UTC", "Europe/Rome", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Apia", "America/Sao_Paulo"])
+        prop::sample::select(vec![
+            "UTC",
+            "Europe/Rome",
+            "America/New_York",
+            "Australia/Lord_Howe",
+            "Africa/Cairo",
+            "Pacific/Apia",
+            "America/Sao_Paulo",
+        ])
     }
 
     proptest! {

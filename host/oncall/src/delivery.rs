@@ -170,7 +170,12 @@ impl Delivery {
                 tracing::error!(%error, "paging without the incidents, which cannot be read");
                 let parts = &self.house.parts;
                 let context = Context { installation: &snapshot.installation, links: &parts.links, public_url: &parts.public_url, now };
-                rows.into_iter().map(|row| (message::bare_page(&row, &context), row)).map(|(page, row)| (row, page)).collect()
+                rows.into_iter()
+                    .map(|row| {
+                        let page = message::bare_page(&row, &context);
+                        (row, page)
+                    })
+                    .collect()
             }
         }
     }
@@ -198,9 +203,9 @@ impl Delivery {
     async fn keep(&self, row: &Outbox, sent: Sent, snapshot: &Arc<Snapshot>) -> Option<Recorded> {
         let sent = Arc::new(sent);
         for attempt in 1..=RECORD_TRIES {
-            let (row, sent, installation) = (row.clone(), Arc::clone(&sent), Arc::clone(&snapshot.installation));
+            let (claimed, sent, installation) = (row.clone(), Arc::clone(&sent), Arc::clone(&snapshot.installation));
             let now = self.house.now();
-            match self.house.parts.store.write(move |tx| record(tx, &row, &sent, &installation, now)).await {
+            match self.house.parts.store.write(move |tx| record(tx, &claimed, &sent, &installation, now)).await {
                 Ok(recorded) => return recorded,
                 Err(error) => tracing::error!(%error, outbox = row.id.0, attempt, "cannot record what came of a message"),
             }

@@ -45,7 +45,8 @@ impl Escalation {
                 .parts
                 .store
                 .view(move |view| {
-                    let due: Vec<(RunId, Option<Millis>)> = view.runs_due(now, BATCH as u32)?.into_iter().map(|r| (r.id, r.next_at)).collect();
+                    let due: Vec<(RunId, Option<Millis>)> =
+                        view.runs_due(now, BATCH as u32)?.into_iter().map(|r| (r.id, r.next_at)).collect();
                     Ok(if due.is_empty() { (due, view.next_run_due()?) } else { (due, None) })
                 })
                 .await?;
@@ -184,7 +185,7 @@ fn queue(tx: &mut dyn Tx, run: &Run, page: &StepPage, installation: &Installatio
 }
 
 fn duration(seconds: u32) -> String {
-    if seconds % 60 == 0 { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
 }
 
 /// The idempotency key of one message: where the user's id makes it too long, its digest stands for it.
@@ -193,13 +194,9 @@ pub fn key(run: &Run, step: u32, repeat: u32, user: &UserId, attempt: u32, conta
     if whole.len() <= KEY_LIMIT_BYTES {
         return whole;
     }
-    let digest = hex(&Sha256::digest(user.as_str())[..8]);
+    let digest = hex::encode(&Sha256::digest(user.as_str())[..8]);
     let short = Outbox::idempotency_key(run.incident, run.id, step, repeat, &digest.into(), attempt, contact_index);
-    if short.len() <= KEY_LIMIT_BYTES { short } else { hex(&Sha256::digest(whole)[..]) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    if short.len() <= KEY_LIMIT_BYTES { short } else { hex::encode(Sha256::digest(whole)) }
 }
 
 impl Work for Escalation {

@@ -15,7 +15,14 @@ type Job = Box<dyn FnOnce(&mut Instances) + Send>;
 #[derive(Default)]
 pub struct Instances {
     revision: Revision,
-    warm: HashMap<usize, (Arc<dyn Plugin>, Box<dyn Instance>)>,
+    /// By the plugin's address.
+    warm: HashMap<usize, Warm>,
+}
+
+struct Warm {
+    /// Kept, so that its address is not given to another.
+    _plugin: Arc<dyn Plugin>,
+    instance: Box<dyn Instance>,
 }
 
 impl Instances {
@@ -25,9 +32,9 @@ impl Instances {
             self.warm.clear();
             self.revision = revision;
         }
-        // The map keeps the plugin, so its address is not given to another.
         let address = Arc::as_ptr(plugin).cast::<()>() as usize;
-        self.warm.entry(address).or_insert_with(|| (Arc::clone(plugin), plugin.instance())).1.as_mut()
+        let make = || Warm { _plugin: Arc::clone(plugin), instance: plugin.instance() };
+        self.warm.entry(address).or_insert_with(make).instance.as_mut()
     }
 }
 

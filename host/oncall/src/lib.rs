@@ -1,6 +1,6 @@
 //! People, time and effects after an incident exists: reconcilers over the store.
 //!
-//! Three loops, each woken by a signal, by its period and by the next due time, decide from stored rows only: [`router`](crate) asks who
+//! Three loops, each woken by a signal, by its period and by the next due time, decide from stored rows only: router asks who
 //! has to know, escalation pages step by step until somebody answers, delivery makes sure that a page arrives. A restart is no special
 //! case of theirs.
 
@@ -14,9 +14,6 @@ mod oncall;
 mod reconciler;
 pub mod roster;
 mod router;
-
-#[cfg(test)]
-mod tests;
 
 pub use links::{Link, LinkError, LinkSigner};
 pub use oncall::{OnCall, Parts};

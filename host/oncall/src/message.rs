@@ -49,7 +49,8 @@ pub fn page(view: &dyn View, row: &Outbox, context: &Context<'_>) -> Result<Page
         if let Some(incident) = view.incident(id)? {
             incidents.push(incident_view(view, incident, context.installation, context.public_url)?);
         }
-        let sent = view.outbox_of(id)?.into_iter().filter(|o| o.id < row.id && o.contact == row.contact && o.state == OutboxState::Accepted);
+        let sent =
+            view.outbox_of(id)?.into_iter().filter(|o| o.id < row.id && o.contact == row.contact && o.state == OutboxState::Accepted);
         previous = sent.max_by_key(|o| o.id).and_then(|o| o.reference);
     }
     Ok(Page { incidents, previous, ..bare_page(row, context) })

@@ -60,7 +60,38 @@ pub fn weeks_ahead(installation: &Installation, overrides: &[Override], now: Mil
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::{installation, over};
+    use domain::id::OverrideId;
+    use domain::installation::User;
+    use domain::schedule::{Rotation, Turn};
+
+    fn installation() -> Installation {
+        let user = |id: &str| User {
+            id: id.into(),
+            name: id.into(),
+            time_zone: "UTC".into(),
+            language: "en".into(),
+            contacts: vec![],
+            admin: false,
+            break_glass: false,
+        };
+        let weekly = Rotation {
+            id: "weekly".into(),
+            team: "shop".into(),
+            members: vec!["alice".into(), "bob".into()],
+            time_zone: "UTC".into(),
+            turn: Turn::Weeks(1),
+            starts: "2026-01-05T09:00".parse().unwrap(),
+        };
+        Installation {
+            users: ["alice", "bob"].map(|id| (id.into(), user(id))).into(),
+            rotations: [("weekly".into(), weekly)].into(),
+            ..Installation::default()
+        }
+    }
+
+    fn over(id: u64, user: &str, from: Millis, until: Millis) -> Override {
+        Override { id: OverrideId(id), rotation: "weekly".into(), user: user.into(), from, until, by: "alice".into() }
+    }
 
     #[test]
     fn the_roster_agrees_with_itself() {
@@ -70,7 +101,7 @@ mod tests {
         let weekly = RotationId::from("weekly");
         assert_eq!(on_call(&installation, &overrides, &weekly, now), Some("alice".into()));
         assert_eq!(on_call(&installation, &overrides, &weekly, now.plus_seconds(3600)), Some("bob".into()));
-        assert_eq!(of_user(&installation, &overrides, &"alice".into(), now), [weekly.clone()]);
+        assert_eq!(of_user(&installation, &overrides, &"alice".into(), now), std::slice::from_ref(&weekly));
         assert_eq!(of_user(&installation, &overrides, &"bob".into(), now), []);
         let plans = weeks_ahead(&installation, &overrides, now, 3);
         let plan = plans.iter().find(|p| p.rotation == weekly).unwrap();

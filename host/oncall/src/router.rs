@@ -2,8 +2,8 @@
 //!
 //! Whatever fails here ends in the default policy. New destinations add escalations; none is cancelled.
 
-mod decide;
 mod begin;
+mod decide;
 
 use crate::house::House;
 use crate::instances::Threads;
@@ -77,7 +77,9 @@ impl Router {
             for id in view.incidents_to_route(BATCH)? {
                 match read(view, id, &installation, &public_url) {
                     Ok(found) => views.extend(found),
-                    Err(StoreError::Corrupt { doing, why }) => tracing::error!(incident = id.0, doing, why, "cannot read an incident to route it"),
+                    Err(StoreError::Corrupt { doing, why }) => {
+                        tracing::error!(incident = id.0, doing, why, "cannot read an incident to route it");
+                    }
                     Err(error) => return Err(error),
                 }
             }

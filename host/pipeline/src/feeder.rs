@@ -145,7 +145,7 @@ impl Feeder {
 
     /// Hands one record out; `false` if the engine stops.
     fn hand_out(&mut self, id: JournalId, record: Arc<Record>) -> bool {
-        fail::fail_point!("pipeline.before.dispatch", |_| false);
+        fail::fail_point!("pipeline.before.dispatch");
         let cost = cost(&record);
         let mut arrival = Arrival { record: id, partitions: 0, last: false, missing: 0, items: Vec::new(), cost };
         let mut tasks: Vec<Vec<(u16, u8)>> = vec![Vec::new(); self.workers.len()];

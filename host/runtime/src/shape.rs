@@ -55,11 +55,6 @@ impl Shape {
         known.filter(|name| self.exports.iter().any(|export| *export == interface(name))).map(str::to_owned).collect()
     }
 
-    /// Whether it imports an interface of the contract.
-    pub(crate) fn imports(&self, name: &str) -> bool {
-        self.imports.iter().any(|import| *import == interface(name))
-    }
-
     /// Holds it against the contract and its own manifest.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub(crate) fn planted(argument: Option<&str>) -> rusqlite::Error {
         Some("io") => rusqlite::ffi::SQLITE_IOERR_FSYNC,
         _ => rusqlite::ffi::SQLITE_FULL,
     };
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some("planted by a fail point".into()))
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
 }
 
 /// Defines a function that fails where its fail point says so.

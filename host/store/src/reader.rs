@@ -37,7 +37,7 @@ impl Reader {
 
     fn read(&self, job: ReadJob) -> Result<(), StoreError> {
         self.statement("BEGIN").map_err(|error| store_error("begin a view", &error))?;
-        let view = rows::Reader(&self.on);
+        let view = rows::Rows(rows::Reader(&self.on));
         let result = catch_unwind(AssertUnwindSafe(|| job(&view)))
             .unwrap_or_else(|panic| Err(StoreError::Abandoned(format!("a job of the store's reader panicked: {}", words(&*panic)))));
         if !self.on.is_autocommit()

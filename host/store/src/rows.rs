@@ -28,6 +28,9 @@ use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// The ports over one of two sources.
+pub(crate) struct Rows<S>(pub S);
+
 /// What a reader's job sees.
 pub(crate) struct Reader<'a>(pub &'a Connection);
 
@@ -92,117 +95,117 @@ impl Source for Writer<'_> {
     }
 }
 
-impl<S: Source> View for S {
+impl<S: Source> View for Rows<S> {
     fn cursor(&self) -> Result<JournalId> {
-        self.counter(Counter::Cursor).map(JournalId)
+        self.0.counter(Counter::Cursor).map(JournalId)
     }
     fn decided_from(&self, from: DecisionId) -> Result<Vec<DecisionId>> {
-        decision::decided_from(self.on(), from)
+        decision::decided_from(self.0.on(), from)
     }
     fn alert(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
-        self.alert_of(team, entity)
+        self.0.alert_of(team, entity)
     }
     fn alert_by_id(&self, id: AlertId) -> Result<Option<AlertState>> {
-        self.alert_of_id(id)
+        self.0.alert_of_id(id)
     }
     fn alerts_of(&self, incident: IncidentId, limit: u32) -> Result<Vec<AlertState>> {
-        alert::of_incident(self.on(), incident, limit)
+        alert::of_incident(self.0.on(), incident, limit)
     }
     fn alerts_waiting(&self, team: &TeamId, key: &str) -> Result<Vec<AlertState>> {
-        alert::waiting(self.on(), team, key)
+        alert::waiting(self.0.on(), team, key)
     }
     fn alerts_to_wake(&self, now: Millis, limit: u32) -> Result<Vec<AlertState>> {
-        alert::to_wake(self.on(), now, limit)
+        alert::to_wake(self.0.on(), now, limit)
     }
     fn next_wake(&self) -> Result<Option<Millis>> {
-        alert::next_wake(self.on())
+        alert::next_wake(self.0.on())
     }
     fn window(&self, team: &TeamId, key: &str) -> Result<Option<Window>> {
-        alert::window(self.on(), team, key)
+        alert::window(self.0.on(), team, key)
     }
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>> {
-        incident::by_id(self.on(), id)
+        incident::by_id(self.0.on(), id)
     }
     fn open_incident(&self, team: &TeamId, key: &str) -> Result<Option<IncidentId>> {
-        incident::open_of_key(self.on(), team, key)
+        incident::open_of_key(self.0.on(), team, key)
     }
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>> {
-        incident::list(self.on(), filter)
+        incident::list(self.0.on(), filter)
     }
     fn incidents_to_route(&self, limit: u32) -> Result<Vec<IncidentId>> {
-        incident::to_route(self.on(), limit)
+        incident::to_route(self.0.on(), limit)
     }
     fn timeline(&self, incident: IncidentId) -> Result<Vec<Line>> {
-        incident::timeline(self.on(), incident)
+        incident::timeline(self.0.on(), incident)
     }
     fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>> {
-        decision::by_id(self.on(), id)
+        decision::by_id(self.0.on(), id)
     }
     fn decisions(&self, filter: &DecisionFilter) -> Result<Vec<DecisionRow>> {
-        decision::list(self.on(), filter)
+        decision::list(self.0.on(), filter)
     }
     fn decision_count(&self) -> Result<u64> {
-        self.counter(Counter::Decisions)
+        self.0.counter(Counter::Decisions)
     }
     fn run(&self, id: RunId) -> Result<Option<Run>> {
-        page::run(self.on(), id)
+        page::run(self.0.on(), id)
     }
     fn runs_of(&self, incident: IncidentId) -> Result<Vec<Run>> {
-        page::runs_of(self.on(), incident)
+        page::runs_of(self.0.on(), incident)
     }
     fn runs_due(&self, now: Millis, limit: u32) -> Result<Vec<Run>> {
-        page::runs_due(self.on(), now, limit)
+        page::runs_due(self.0.on(), now, limit)
     }
     fn next_run_due(&self) -> Result<Option<Millis>> {
-        page::next_run_due(self.on())
+        page::next_run_due(self.0.on())
     }
     fn outbox(&self, id: OutboxId) -> Result<Option<Outbox>> {
-        page::outbox(self.on(), id)
+        page::outbox(self.0.on(), id)
     }
     fn outbox_by_key(&self, key: &str) -> Result<Option<Outbox>> {
-        page::outbox_by_key(self.on(), key)
+        page::outbox_by_key(self.0.on(), key)
     }
     fn outbox_of(&self, incident: IncidentId) -> Result<Vec<Outbox>> {
-        page::outbox_of(self.on(), incident)
+        page::outbox_of(self.0.on(), incident)
     }
     fn outbox_due(&self, now: Millis, limit: u32) -> Result<Vec<Outbox>> {
-        page::outbox_due(self.on(), now, limit)
+        page::outbox_due(self.0.on(), now, limit)
     }
     fn next_outbox_due(&self) -> Result<Option<Millis>> {
-        page::next_outbox_due(self.on())
+        page::next_outbox_due(self.0.on())
     }
     fn outbox_count(&self, state: OutboxState) -> Result<u64> {
-        page::outbox_count(self.on(), state)
+        page::outbox_count(self.0.on(), state)
     }
     fn dead_letters(&self, state: Option<DeadLetterState>, before: Option<DeadLetterId>, limit: u32) -> Result<Vec<DeadLetter>> {
-        dead_letter::list(self.on(), state, before, limit)
+        dead_letter::list(self.0.on(), state, before, limit)
     }
     fn dead_letter(&self, id: DeadLetterId) -> Result<Option<DeadLetter>> {
-        dead_letter::by_id(self.on(), id)
+        dead_letter::by_id(self.0.on(), id)
     }
     fn dead_letters_due(&self, now: Millis, limit: u32) -> Result<Vec<DeadLetter>> {
-        dead_letter::due(self.on(), now, limit)
+        dead_letter::due(self.0.on(), now, limit)
     }
     fn dead_letters_waiting(&self, integration: Option<&IntegrationId>) -> Result<u64> {
-        dead_letter::waiting(self.on(), integration)
+        dead_letter::waiting(self.0.on(), integration)
     }
     fn overrides(&self, rotation: Option<&RotationId>, from: Millis) -> Result<Vec<Override>> {
-        installation::overrides(self.on(), rotation, from)
+        installation::overrides(self.0.on(), rotation, from)
     }
     fn credential(&self, id: &str) -> Result<Option<Credential>> {
-        installation::credential(self.on(), id)
+        installation::credential(self.0.on(), id)
     }
     fn credentials(&self, kind: CredentialKind) -> Result<Vec<Credential>> {
-        installation::credentials(self.on(), kind)
+        installation::credentials(self.0.on(), kind)
     }
     fn configuration(&self) -> Result<Option<(Revision, String)>> {
-        installation::configuration(self.on())
+        installation::configuration(self.0.on())
     }
     fn audit(&self, before: Option<AuditId>, limit: u32) -> Result<Vec<AuditRow>> {
-        installation::audit(self.on(), before, limit)
+        installation::audit(self.0.on(), before, limit)
     }
     fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        installation::host_secret(self.on(), name)
+        installation::host_secret(self.0.on(), name)
     }
 }
 
@@ -212,87 +215,87 @@ impl Writer<'_> {
     }
 }
 
-impl Tx for Writer<'_> {
+impl Tx for Rows<Writer<'_>> {
     fn lock_keys(&mut self, keys: &[(TeamId, String)]) -> Result<()> {
         // There is one writer: its transaction holds them all.
         debug_assert!(keys.is_sorted(), "keys are locked in their order, or two transactions could wait for each other");
         Ok(())
     }
     fn set_cursor(&mut self, cursor: JournalId) -> Result<()> {
-        self.heat.borrow_mut().set(Counter::Cursor, cursor.0);
+        self.0.heat.borrow_mut().set(Counter::Cursor, cursor.0);
         Ok(())
     }
     fn add_decision(&mut self, row: &DecisionRow) -> Result<bool> {
-        decision::add(self.on, &mut self.heat.borrow_mut(), row)
+        decision::add(self.0.on, &mut self.0.heat.borrow_mut(), row)
     }
     fn add_done(&mut self, id: DecisionId) -> Result<bool> {
-        decision::add_done(self.on, id)
+        decision::add_done(self.0.on, id)
     }
     fn new_alert_id(&mut self) -> Result<AlertId> {
-        Ok(self.number(Counter::Alert))
+        Ok(self.0.number(Counter::Alert))
     }
     fn put_alert(&mut self, state: &AlertState) -> Result<()> {
-        alert::put(self.on, &mut self.heat.borrow_mut(), state)
+        alert::put(self.0.on, &mut self.0.heat.borrow_mut(), state)
     }
     fn put_window(&mut self, team: &TeamId, key: &str, window: &Window) -> Result<()> {
-        alert::put_window(self.on, team, key, window)
+        alert::put_window(self.0.on, team, key, window)
     }
     fn new_incident_id(&mut self) -> Result<IncidentId> {
-        Ok(self.number(Counter::Incident))
+        Ok(self.0.number(Counter::Incident))
     }
     fn put_incident(&mut self, incident: &Incident) -> Result<()> {
-        incident::put(self.on, incident)
+        incident::put(self.0.on, incident)
     }
     fn set_open_incident(&mut self, team: &TeamId, key: &str, incident: Option<IncidentId>) -> Result<()> {
-        incident::set_open_of_key(self.on, team, key, incident)
+        incident::set_open_of_key(self.0.on, team, key, incident)
     }
     fn add_line(&mut self, incident: IncidentId, line: &Line) -> Result<()> {
-        incident::add_line(self.on, incident, line)
+        incident::add_line(self.0.on, incident, line)
     }
     fn new_run_id(&mut self) -> Result<RunId> {
-        Ok(self.number(Counter::Run))
+        Ok(self.0.number(Counter::Run))
     }
     fn put_run(&mut self, run: &Run) -> Result<()> {
-        page::put_run(self.on, run)
+        page::put_run(self.0.on, run)
     }
     fn new_outbox_id(&mut self) -> Result<OutboxId> {
-        Ok(self.number(Counter::Outbox))
+        Ok(self.0.number(Counter::Outbox))
     }
     fn add_outbox(&mut self, row: &Outbox) -> Result<bool> {
-        page::add_outbox(self.on, row)
+        page::add_outbox(self.0.on, row)
     }
     fn put_outbox(&mut self, row: &Outbox) -> Result<()> {
-        page::put_outbox(self.on, row)
+        page::put_outbox(self.0.on, row)
     }
     fn new_dead_letter_id(&mut self) -> Result<DeadLetterId> {
-        Ok(self.number(Counter::DeadLetter))
+        Ok(self.0.number(Counter::DeadLetter))
     }
     fn put_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
-        dead_letter::put(self.on, letter)
+        dead_letter::put(self.0.on, letter)
     }
     fn new_override_id(&mut self) -> Result<OverrideId> {
-        Ok(self.number(Counter::Override))
+        Ok(self.0.number(Counter::Override))
     }
     fn put_override(&mut self, entry: &Override) -> Result<()> {
-        installation::put_override(self.on, entry)
+        installation::put_override(self.0.on, entry)
     }
     fn delete_override(&mut self, id: OverrideId) -> Result<()> {
-        installation::delete_override(self.on, id)
+        installation::delete_override(self.0.on, id)
     }
     fn put_credential(&mut self, credential: &Credential) -> Result<()> {
-        installation::put_credential(self.on, credential)
+        installation::put_credential(self.0.on, credential)
     }
     fn delete_credential(&mut self, id: &str) -> Result<()> {
-        installation::delete_credential(self.on, id)
+        installation::delete_credential(self.0.on, id)
     }
     fn add_configuration(&mut self, revision: Revision, document: &str, at: Millis) -> Result<()> {
-        installation::add_configuration(self.on, revision, document, at)
+        installation::add_configuration(self.0.on, revision, document, at)
     }
     fn add_audit(&mut self, row: &AuditRow) -> Result<()> {
-        installation::add_audit(self.on, row)
+        installation::add_audit(self.0.on, row)
     }
     fn put_host_secret(&mut self, name: &str, value: &[u8]) -> Result<()> {
-        installation::put_host_secret(self.on, name, value)
+        installation::put_host_secret(self.0.on, name, value)
     }
     fn as_view(&self) -> &dyn View {
         self

@@ -109,7 +109,7 @@ impl Writer {
         const DOING: &str = "begin a job";
         self.statement("SAVEPOINT job").map_err(|error| store_error(DOING, &error))?;
         self.heat.borrow_mut().begin_job();
-        let mut tx = rows::Writer { on: &self.on, heat: &self.heat };
+        let mut tx = rows::Rows(rows::Writer { on: &self.on, heat: &self.heat });
         let result = catch_unwind(AssertUnwindSafe(|| job(&mut tx)))
             .unwrap_or_else(|panic| Err(StoreError::Abandoned(format!("a job of the store panicked: {}", words(&*panic)))));
         if self.on.is_autocommit() {

@@ -4,7 +4,7 @@ use crate::app::{App, audit_row};
 use crate::cookie::Theme;
 use crate::extract::{Asked, Caller, Filled, Named};
 use crate::guard::{Permission, Routes};
-use crate::pages::{Frame, Here, render};
+use crate::pages::{Frame, render};
 use crate::principal::Way;
 use crate::problem::Problem;
 use crate::secret::Secret;

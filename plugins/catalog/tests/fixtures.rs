@@ -2,7 +2,7 @@
 
 #[test]
 fn cases() {
-    reveille_sdk::mock::cases("fixtures", |case| case.enrich::<catalog::Catalog>());
+    reveille_sdk::mock::cases("fixtures", reveille_sdk::mock::Case::enrich::<catalog::Catalog>);
 }
 
 #[test]

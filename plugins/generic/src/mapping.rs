@@ -71,20 +71,21 @@ impl Mapping {
         report = report.labels(texts(&self.labels));
         report = texts(&self.annotations).into_iter().fold(report, |report, (name, value)| report.annotation(name, value));
         report = texts(&self.links).into_iter().fold(report, |report, (name, url)| report.link(Link::new(url, name)));
-        self.rest(scope).into_iter().fold(report, |report, (name, value)| report.label(name, value))
+        let rest = self.rest(scope);
+        rest.labels.into_iter().fold(report, |report, (name, value)| report.label(name, value)).left_out(rest.left_out)
     }
 
     /// What no pointer takes: from the alert, and around it where the body holds several. Configured labels and the alert's own go first.
-    fn rest(&self, scope: &Scope<'_>) -> Vec<Label> {
+    fn rest(&self, scope: &Scope<'_>) -> Rest<'_> {
         let (within, around): (Vec<&Pointer>, Vec<&Pointer>) = self.pointers().partition(|pointer| !pointer.is_absolute);
-        let mut rest = Rest { labels: BTreeMap::new(), taken: self.labels.keys().map(String::as_str).collect() };
+        let mut rest = Rest { labels: BTreeMap::new(), taken: self.labels.keys().map(String::as_str).collect(), left_out: 0 };
         rest.collect(scope.alert, &paths(&within));
         if let Some(alerts) = &self.alerts {
             let mut paths = paths(&around);
             paths.push(alerts.path());
             rest.collect(scope.body, &paths);
         }
-        rest.labels.into_iter().collect()
+        rest
     }
 
     fn pointers(&self) -> impl Iterator<Item = &Pointer> {
@@ -127,6 +128,7 @@ struct Rest<'a> {
     labels: BTreeMap<String, String>,
     /// Names that the settings give to labels of their own.
     taken: Vec<&'a str>,
+    left_out: u32,
 }
 
 impl Rest<'_> {
@@ -135,8 +137,7 @@ impl Rest<'_> {
     }
 
     fn descend(&mut self, value: &Value, path: &mut String, name: &mut String, pointers: &[&str]) {
-        // A few more than there is place for, so that the report can say that some were left out.
-        if self.labels.len() > LABELS + 1 || pointers.contains(&path.as_str()) {
+        if pointers.contains(&path.as_str()) {
             return;
         }
         let mut step = |key: &str, value: &Value, path: &mut String, name: &mut String| {
@@ -154,10 +155,14 @@ impl Rest<'_> {
         match value {
             Value::Object(members) => members.iter().for_each(|(key, member)| step(key, member, path, name)),
             Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| step(&i.to_string(), item, path, name)),
+            Value::Null => {}
             scalar => {
                 // A body that is a bare scalar has no name of its own.
                 let name = if name.is_empty() { "value" } else { name.as_str() };
-                if let Some(text) = text(scalar).filter(|_| !self.taken.contains(&name)) {
+                if self.labels.len() >= LABELS {
+                    // There is no place for it: counting is enough.
+                    self.left_out += 1;
+                } else if let Some(text) = text(scalar).filter(|_| !self.taken.contains(&name)) {
                     self.labels.entry(name.into()).or_insert(text);
                 }
             }

@@ -29,7 +29,8 @@ struct Publish<'a> {
 
 #[derive(Serialize)]
 struct Action<'a> {
-    action: &'static str,
+    #[serde(rename = "action")]
+    kind: &'static str,
     label: &'a str,
     url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +74,12 @@ fn text(message: &Message) -> String {
     rows.extend(message.fields.iter().map(|field| format!("{}: {}", field.name, field.value)));
     if let [one] = message.incidents.as_slice() {
         rows.extend(one.details.clone());
-        rows.extend(one.facts.iter().filter(|fact| matches!(fact.name.as_str(), "Team" | "Acknowledged by")).map(|f| format!("{}: {}", f.name, f.value)));
+        rows.extend(
+            one.facts
+                .iter()
+                .filter(|fact| matches!(fact.name.as_str(), "Team" | "Acknowledged by"))
+                .map(|f| format!("{}: {}", f.name, f.value)),
+        );
     } else {
         rows.extend(message.incidents.iter().take(INCIDENTS_MAX).map(|incident| format!("• {}", incident.title)));
     }
@@ -87,11 +93,11 @@ fn text(message: &Message) -> String {
 }
 
 fn action(button: &message::Button, mode: Buttons) -> Action<'_> {
-    let (action, method) = match mode {
+    let (kind, method) = match mode {
         Buttons::Act => ("http", Some("POST")),
         Buttons::Show => ("view", None),
     };
-    Action { action, label: &button.text, url: &button.url, method, clear: mode == Buttons::Act }
+    Action { kind, label: &button.text, url: &button.url, method, clear: mode == Buttons::Act }
 }
 
 /// News is as loud as news; only what needs somebody now is as loud as its severity.

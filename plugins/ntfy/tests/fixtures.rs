@@ -2,5 +2,5 @@
 
 #[test]
 fn cases() {
-    reveille_sdk::mock::cases("fixtures", |case| case.notify::<ntfy::Ntfy>());
+    reveille_sdk::mock::cases("fixtures", reveille_sdk::mock::Case::notify::<ntfy::Ntfy>);
 }

@@ -6,8 +6,8 @@ mod settings;
 
 use reveille_sdk::prelude::*;
 
-use crate::row::Row;
 pub use crate::hours::HoursSettings;
+use crate::row::Row;
 pub use crate::settings::{RouteSettings, Settings};
 
 /// What the contract takes.

@@ -40,10 +40,10 @@ impl Row {
         let name = settings.name.clone().unwrap_or_else(|| number.to_string());
         let labels = settings.labels.iter().map(|(label, texts)| {
             let wildcards = wildcards(texts, &format!("/labels/{}", label.replace('~', "~0").replace('/', "~1")))?;
-            match wildcards.is_empty() {
-                true => Err(Error::setting("/labels", format!("`{label}` has no values: write [\"*\"] for any"))),
-                false => Ok((label.clone(), wildcards)),
+            if wildcards.is_empty() {
+                return Err(Error::setting("/labels", format!("`{label}` has no values: write [\"*\"] for any")));
             }
+            Ok((label.clone(), wildcards))
         });
         Ok(Self {
             service: wildcards(&settings.service, "/service")?,

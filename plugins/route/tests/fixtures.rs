@@ -2,5 +2,5 @@
 
 #[test]
 fn cases() {
-    reveille_sdk::mock::cases("fixtures", |case| case.route::<route::Router>());
+    reveille_sdk::mock::cases("fixtures", reveille_sdk::mock::Case::route::<route::Router>);
 }

@@ -98,7 +98,7 @@ impl Rule {
     pub fn sets(&self, field: &Field) -> bool {
         let group = |field: &Field| match field {
             Field::MessageType | Field::Alert(AlertField::Status | AlertField::Severity) => Field::MessageType,
-            other => other.clone(),
+            other @ Field::Alert(_) => other.clone(),
         };
         let wanted = group(field);
         self.actions.iter().any(|action| matches!(&action.target, Target::Field(set) if group(set) == wanted))

@@ -148,7 +148,11 @@ impl Pass<'_> {
             match &action.target {
                 Target::Field(field) => self.set(rule, field, text),
                 Target::Link(title) | Target::Image(title) if !is_address(&text) => {
-                    log::write(log::Level::Warning, "no link: not a web address", &[("address", &text), ("rule", &rule.name), ("title", title)]);
+                    log::write(
+                        log::Level::Warning,
+                        "no link: not a web address",
+                        &[("address", &text), ("rule", &rule.name), ("title", title)],
+                    );
                 }
                 Target::Link(title) => self.edits.push(Edit::AddLink(Link::new(text, title))),
                 Target::Image(title) => self.edits.push(Edit::AddLink(Link::image(text, title))),
@@ -168,7 +172,11 @@ impl Pass<'_> {
                 self.stand(if keeps { self.status } else { status }, severity.unwrap_or(self.severity));
             }
             (Field::MessageType | Field::Alert(AlertField::Severity | AlertField::Status), ..) => {
-                log::write(log::Level::Warning, "not set: no such word", &[("field", &field.reads()), ("rule", &rule.name), ("text", &text)]);
+                log::write(
+                    log::Level::Warning,
+                    "not set: no such word",
+                    &[("field", &field.reads()), ("rule", &rule.name), ("text", &text)],
+                );
             }
             (Field::Alert(alert_field), ..) => {
                 self.view.set(field, &text);

@@ -2,10 +2,10 @@
 
 #[test]
 fn edits() {
-    reveille_sdk::mock::cases("fixtures/enrich", |case| case.enrich::<rules::Rules>());
+    reveille_sdk::mock::cases("fixtures/enrich", reveille_sdk::mock::Case::enrich::<rules::Rules>);
 }
 
 #[test]
 fn verdicts() {
-    reveille_sdk::mock::cases("fixtures/filter", |case| case.filter::<rules::Rules>());
+    reveille_sdk::mock::cases("fixtures/filter", reveille_sdk::mock::Case::filter::<rules::Rules>);
 }

@@ -5,7 +5,7 @@ use rules::Rules;
 use serde_json::{Value, json};
 
 fn instance(settings: Value) -> mock::Instance<Rules> {
-    mock::Instance::configure(&settings).unwrap()
+    mock::Instance::configure(&settings).expect("the rules are good")
 }
 
 /// The alert as the host makes it of the edits.
@@ -118,7 +118,8 @@ fn a_patch_stays_within_the_contract() {
 
 #[test]
 fn a_word_that_does_not_fit_is_left_out_and_logged() {
-    let rules = instance(json!({ "rules": [{ "when": { "field": "source", "exists": true }, "set": { "severity": "${{labels.level}}" } }] }));
+    let rules =
+        instance(json!({ "rules": [{ "when": { "field": "source", "exists": true }, "set": { "severity": "${{labels.level}}" } }] }));
     let alert = Report::firing(Severity::Info).source("s");
     assert_eq!(rules.enrich(alert.clone().label("level", "ERROR")).unwrap().edits, [Edit::SetSeverity(Severity::Error)]);
     assert!(rules.enrich(alert.label("level", "loud")).unwrap().edits.is_empty());

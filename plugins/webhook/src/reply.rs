@@ -25,9 +25,10 @@ fn reference(body: &[u8]) -> Option<String> {
 
 fn reason(response: &HttpResponse) -> String {
     let body = line(&String::from_utf8_lossy(&response.body), 200);
-    match body.is_empty() {
-        true => format!("the receiver answered {}", response.status),
-        false => format!("the receiver answered {}: {body}", response.status),
+    if body.is_empty() {
+        format!("the receiver answered {}", response.status)
+    } else {
+        format!("the receiver answered {}: {body}", response.status)
     }
 }
 

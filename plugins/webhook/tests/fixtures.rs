@@ -27,7 +27,8 @@ fn a_body_stays_within_what_the_egress_takes() {
     fs::write(case.join("page.json"), page.to_string()).unwrap();
     fs::write(case.join("settings.json"), json!({ "alerts": 10 }).to_string()).unwrap();
     // Ten alerts each are 720 KiB, five 360, two 144: one each fits.
-    fs::write(case.join("expected.json"), json!({ "incidents": 4, "alerts": 1, "alert_count": 10, "truncated": true }).to_string()).unwrap();
+    fs::write(case.join("expected.json"), json!({ "incidents": 4, "alerts": 1, "alert_count": 10, "truncated": true }).to_string())
+        .unwrap();
     mock::cases(&folder.display().to_string(), |case| {
         let request = case.notify::<webhook::Webhook>();
         let body: Value = serde_json::from_str(request["http"]["body"].as_str().unwrap()).unwrap();

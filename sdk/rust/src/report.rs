@@ -174,6 +174,12 @@ impl Report {
         self
     }
 
+    /// Counts labels that the plugin itself left out because there was no place.
+    pub fn left_out(mut self, count: u32) -> Self {
+        self.left_out = self.left_out.saturating_add(count);
+        self
+    }
+
     pub(crate) fn into_wire(mut self) -> wire::Alert {
         if self.left_out > 0 {
             if self.wire.annotations.len() >= LABELS {

@@ -137,7 +137,10 @@ fn take_step(out: &mut Advance, plan: &Plan<'_>, number: u32, reach: Reach, runs
             out.begun.push(Begun { target, last_resort: false, next_at: duty.now.plus_seconds(delay), reason });
             going = true;
         } else {
-            out.say(LineKind::StepSkipped, format!("Step {number} of {}: {target} is left out, {RUNS_LIMIT} escalations are enough", plan.name));
+            out.say(
+                LineKind::StepSkipped,
+                format!("Step {number} of {}: {target} is left out, {RUNS_LIMIT} escalations are enough", plan.name),
+            );
         }
     }
     if reach.users.is_empty() && !going {

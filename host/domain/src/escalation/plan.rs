@@ -108,7 +108,7 @@ impl<'a> Duty<'a> {
     /// The people behind a step of the run for `own`.
     pub(super) fn reach(&self, own: &Target, step: &Step) -> Reach {
         let mut reach = Reach::default();
-        let mut visited = match self.canonical(own) {
+        let visited = match self.canonical(own) {
             Target::Policy(id) => vec![id],
             _ => Vec::new(),
         };
@@ -117,20 +117,20 @@ impl<'a> Duty<'a> {
                 Some(Ok(user)) if reach.users.contains(&user) => {}
                 Some(Ok(user)) => reach.users.push(user),
                 Some(Err(why)) => reach.missing.push(why),
-                None => self.reach_policy(target, &mut visited, &mut reach),
+                None => self.reach_policy(target, &visited, &mut reach),
             }
         }
         reach
     }
 
-    fn reach_policy(&self, target: &Target, visited: &mut Vec<PolicyId>, reach: &mut Reach) {
+    fn reach_policy(&self, target: &Target, visited: &[PolicyId], reach: &mut Reach) {
         let Target::Policy(policy) = self.canonical(target) else { return };
         if reach.policies.contains(&policy) {
             return;
         }
         if visited.contains(&policy) {
             reach.missing.push(format!("policy {policy} is this escalation itself"));
-        } else if self.reaches(&policy, &mut visited.clone()) {
+        } else if self.reaches(&policy, &mut visited.to_vec()) {
             reach.policies.push(policy);
         } else {
             reach.missing.push(format!("policy {policy} means nobody now"));

@@ -9,7 +9,8 @@ use crate::schedule::{Rotation, Turn};
 use proptest::prelude::*;
 
 fn user(id: &str, contacts: usize, break_glass: bool) -> User {
-    let contact = |n| ContactMethod { contact: Contact { kind: "mail".into(), address: format!("{id}{n}@shop.example") }, delay_seconds: 0 };
+    let contact =
+        |n| ContactMethod { contact: Contact { kind: "mail".into(), address: format!("{id}{n}@shop.example") }, delay_seconds: 0 };
     User {
         id: id.into(),
         name: id.into(),

@@ -107,7 +107,8 @@ fn fall_back(
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
     let (Some(run_id), Some(user), Purpose::Escalation(step)) = (failed.run, &failed.user, &failed.purpose) else { return Ok(()) };
-    let same_page = |o: &Outbox| o.run == failed.run && o.user == failed.user && o.purpose == failed.purpose && o.queued_at == failed.queued_at;
+    let same_page =
+        |o: &Outbox| o.run == failed.run && o.user == failed.user && o.purpose == failed.purpose && o.queued_at == failed.queued_at;
     let siblings: Vec<Outbox> = tx.outbox_of(incident.id)?.into_iter().filter(same_page).collect();
     let later = siblings.iter().filter(|o| o.state == OutboxState::Queued && o.contact_index > failed.contact_index);
     if let Some(next) = later.min_by_key(|o| o.contact_index) {

@@ -44,7 +44,7 @@ impl Routed {
 
 fn default(seen: &Incident, installation: &Installation, why: &str) -> Chosen {
     let policy = installation.default_policy_for(seen.integration.as_ref(), Some(&seen.team));
-    Chosen { target: Target::Policy(policy.clone()), urgency: Urgency::Page, why: why.to_owned(), cause: None }
+    Chosen { target: Target::Policy(policy.clone()), urgency: Urgency::Page, why: format!("by default: {why}"), cause: None }
 }
 
 /// Asks the plugins of the incident's pipeline in order; the first with an opinion decides. Blocking.

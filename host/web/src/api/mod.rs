@@ -1,17 +1,17 @@
 //! The REST API under `/api/v1`. Every operation is described where it is written, and registered here with its permission.
 
-mod audit;
-mod configuration;
-mod dead_letters;
-mod decisions;
-mod incidents;
-mod integrations;
-mod me;
-mod on_call;
-mod plugins;
+pub mod audit;
+pub mod configuration;
+pub mod dead_letters;
+pub mod decisions;
+pub mod incidents;
+pub mod integrations;
+pub mod me;
+pub mod on_call;
+pub mod plugins;
 pub mod shape;
-mod tokens;
-mod users;
+pub mod tokens;
+pub mod users;
 
 use crate::app::App;
 use crate::guard::{Permission, Routes};

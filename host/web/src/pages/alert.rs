@@ -3,14 +3,13 @@
 use crate::app::App;
 use crate::extract::{Caller, Named, TheIncident};
 use crate::pages::excerpt::{Excerpt, web_address};
-use crate::pages::view::{AlertView, Lens, severity_word};
+use crate::pages::view::{AlertView, Lens};
 use crate::pages::{Frame, Here, render};
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use domain::alert::Status;
 use domain::id::AlertId;
 
 #[derive(Template)]

@@ -3,7 +3,7 @@
 use crate::api::incidents::incidents;
 use crate::app::App;
 use crate::extract::{Asked, Caller};
-use crate::pages::view::{Lens, Row, severity_word, status_word};
+use crate::pages::view::{Lens, Row};
 use crate::pages::{Frame, Here, render};
 use crate::principal::{Action, Principal};
 use crate::problem::Problem;

@@ -4,7 +4,7 @@ use crate::api::incidents::{command, note_operation};
 use crate::app::App;
 use crate::extract::{ByLink, Caller, Filled, TheIncident};
 use crate::pages::incident::{NoteForm, Whole};
-use crate::pages::view::{Day, Head, Lens, severity_word, status_word, story};
+use crate::pages::view::{Day, Head, Lens, story};
 use crate::pages::{Frame, render};
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -12,7 +12,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use domain::alert::Status;
 use domain::command::Operation;
 use domain::incident::Incident;
 

@@ -57,24 +57,25 @@ pub enum Here {
 }
 
 impl Here {
-    fn is(self, name: &str) -> bool {
+    /// By its name in the layout.
+    pub fn is(self, name: &str) -> bool {
         matches!((self, name), (Self::Incidents, "incidents") | (Self::OnCall, "on-call") | (Self::Pipeline, "pipeline"))
     }
 }
 
 /// What every page has around it.
 pub struct Frame {
-    title: String,
-    theme: Theme,
+    pub title: String,
+    pub theme: Theme,
     /// Of the static files.
-    digest: &'static str,
-    here: Here,
+    pub digest: &'static str,
+    pub here: Here,
     /// The person's name, when signed in.
-    name: Option<String>,
+    pub name: Option<String>,
     /// For forms.
-    csrf: String,
+    pub csrf: String,
     /// The page itself, to come back to.
-    path: String,
+    pub path: String,
 }
 
 impl Frame {

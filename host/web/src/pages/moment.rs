@@ -31,7 +31,7 @@ impl Moment {
         let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else {
             return Self { exact: iso.clone(), clock: iso.clone(), day: String::new(), iso, span };
         };
-        let zoned = instant.to_zoned(zone.clone());
+        let zoned = instant.to_zoned_datetime(zone.clone());
         Self {
             iso,
             exact: zoned.strftime("%a %-d %b %Y, %H:%M:%S %Z").to_string(),

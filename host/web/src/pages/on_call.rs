@@ -138,13 +138,13 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], lens: &Lens, me: Optio
 
 /// A wall-clock time as a form's `datetime-local` wants it.
 fn wall(at: Millis, zone: &TimeZone) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
+    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
 }
 
 /// The grid: whole weeks from this Monday, in the rotation's zone.
 fn weeks(shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, zone: &TimeZone) -> Vec<Week> {
     let Ok(now) = jiff::Timestamp::from_millisecond(lens.now.0) else { return Vec::new() };
-    let today = now.to_zoned(zone.clone()).date();
+    let today = now.to_zoned_datetime(zone.clone()).date();
     let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).unwrap_or(today);
     let mut before: Option<Option<UserId>> = None;
     (0..WEEKS)
@@ -170,7 +170,7 @@ fn cell(
     zone: &TimeZone,
     before: &mut Option<Option<UserId>>,
 ) -> Cell {
-    let begin = |date: civil::Date| date.to_zoned(zone.clone()).map_or(Millis(0), |at| Millis(at.timestamp().as_millisecond()));
+    let begin = |date: civil::Date| date.to_zoned_datetime(zone.clone()).map_or(Millis(0), |at| Millis(at.timestamp().as_millisecond()));
     let (from, until) = (begin(date), begin(date.tomorrow().unwrap_or(date)));
     let mut parts = Vec::new();
     for shift in shifts.iter().filter(|shift| shift.from < until && shift.until > from) {
@@ -200,7 +200,7 @@ pub async fn add(State(app): State<App>, Caller(caller): Caller, Filled(form): F
     let zone = app.parts.live.load().installation.rotations.get(&rotation).map_or(TimeZone::UTC, |rotation| zone(&rotation.time_zone));
     let at = |text: &str| {
         text.parse::<civil::DateTime>()
-            .and_then(|wall| wall.to_zoned(zone.clone()))
+            .and_then(|wall| wall.to_zoned_datetime(zone.clone()))
             .map(|at| Millis(at.timestamp().as_millisecond()))
             .map_err(|error| Problem::invalid(format!("{text:?} is no date and time: {error}. Nothing was changed."), "Go back and correct it."))
     };

@@ -43,22 +43,45 @@ impl Lens {
     }
 }
 
-/// The word for a severity, as people read it.
-pub fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "Info",
-        Severity::Warning => "Warning",
-        Severity::Error => "Error",
-        Severity::Critical => "Critical",
+/// A severity as pages show it: by word, shape and colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Badge {
+    pub word: &'static str,
+    /// Names shape and colour.
+    pub class: &'static str,
+}
+
+impl From<Severity> for Badge {
+    fn from(severity: Severity) -> Self {
+        let word = match severity {
+            Severity::Info => "Info",
+            Severity::Warning => "Warning",
+            Severity::Error => "Error",
+            Severity::Critical => "Critical",
+        };
+        Self { word, class: severity.as_str() }
     }
 }
 
-/// The word for where an incident stands.
-pub fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Firing => "Needs an answer",
-        Status::Acknowledged => "Acknowledged",
-        Status::Resolved => "Resolved",
+/// Where an incident or an alert stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub word: &'static str,
+    pub class: &'static str,
+    /// Nobody has answered.
+    pub firing: bool,
+    /// Somebody has to do something.
+    pub open: bool,
+}
+
+impl From<Status> for Standing {
+    fn from(status: Status) -> Self {
+        let word = match status {
+            Status::Firing => "Needs an answer",
+            Status::Acknowledged => "Acknowledged",
+            Status::Resolved => "Resolved",
+        };
+        Self { word, class: status.as_str(), firing: status == Status::Firing, open: status != Status::Resolved }
     }
 }
 
@@ -66,8 +89,8 @@ pub fn status_word(status: Status) -> &'static str {
 pub struct Row {
     pub id: u64,
     pub title: String,
-    pub severity: Severity,
-    pub status: Status,
+    pub severity: Badge,
+    pub status: Standing,
     pub priority: Option<&'static str>,
     pub team: String,
     pub service: Option<String>,
@@ -85,8 +108,8 @@ impl Row {
         Self {
             id: incident.id.0,
             title: domain::alert::cut(&incident.title, 600),
-            severity: incident.severity,
-            status: incident.status,
+            severity: incident.severity.into(),
+            status: incident.status.into(),
             priority: incident.priority.map(domain::command::Priority::as_str),
             team: team_name(incident, lens),
             service: incident.service.as_ref().map(|service| service_name(service, lens)),
@@ -123,8 +146,8 @@ pub struct Told {
 pub struct Head {
     pub id: u64,
     pub title: Excerpt,
-    pub severity: Severity,
-    pub status: Status,
+    pub severity: Badge,
+    pub status: Standing,
     pub priority: Option<&'static str>,
     pub team: String,
     pub service: Option<String>,
@@ -155,8 +178,8 @@ impl Head {
         Self {
             id: incident.id.0,
             title: Excerpt::new(&incident.title, 200),
-            severity: incident.severity,
-            status: incident.status,
+            severity: incident.severity.into(),
+            status: incident.status.into(),
             priority: incident.priority.map(domain::command::Priority::as_str),
             team: team_name(incident, lens),
             service: service.map(|service| service_name(service, lens)),
@@ -258,8 +281,8 @@ pub struct AlertView {
     pub id: u64,
     pub entity: Excerpt,
     pub title: Excerpt,
-    pub severity: Severity,
-    pub status: Status,
+    pub severity: Badge,
+    pub status: Standing,
     pub suppressed: bool,
     pub count: u32,
     pub last: Moment,
@@ -283,8 +306,8 @@ impl AlertView {
             id: state.id.0,
             entity: Excerpt::new(&state.entity, 90),
             title: Excerpt::new(alert.title(), 200),
-            severity: state.severity,
-            status: state.status,
+            severity: state.severity.into(),
+            status: state.status.into(),
             suppressed: state.suppressed_until.is_some_and(|until| until > lens.now),
             count: state.count,
             last: lens.moment(state.last_at),

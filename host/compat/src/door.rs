@@ -1,0 +1,126 @@
+//! The front doors: authenticate, bound, hand to the engine, answer in the sender's dialect.
+
+use crate::body::{self, SLOW, Unread};
+use crate::dialect::{Dialect, Fault};
+use crate::keys::Keys;
+use crate::request::{self, Addressed, Numbers};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::request::Parts;
+use axum::http::{Request, Response};
+use axum::routing::{any, post};
+use domain::inbound::{BODY_LIMIT_BYTES, Inbound};
+use domain::installation::Integration;
+use pipeline::{Answer, Engine};
+use ports::{Clock, Live, Store};
+use std::sync::Arc;
+
+const VICTOROPS: &str = "/integrations/generic/20131114/alert/";
+const PLAIN: &str = "/in/";
+const ALERTMANAGER: &str = "/am/";
+
+/// What the front doors need.
+pub struct CompatParts {
+    pub engine: Arc<Engine>,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub live: Arc<Live>,
+}
+
+struct Doors {
+    engine: Arc<Engine>,
+    keys: Keys,
+    clock: Arc<dyn Clock>,
+    live: Arc<Live>,
+    numbers: Numbers,
+}
+
+/// All front doors. Their paths hold keys: nothing outside may log them unmasked.
+pub fn router(parts: CompatParts) -> Router {
+    let CompatParts { engine, store, clock, live } = parts;
+    let keys = Keys::of(store, Arc::clone(&clock));
+    let doors = Arc::new(Doors { engine, keys, clock, live, numbers: Numbers::default() });
+    Router::new()
+        .route("/integrations/generic/20131114/alert/{key}", post(victorops))
+        .route("/integrations/generic/20131114/alert/{key}/{*rest}", post(victorops))
+        .route("/am/{key}/api/v2/alerts", post(alertmanager))
+        .route("/am/api/v2/alerts", post(alertmanager_by_header))
+        .route("/in/{key}", any(plain))
+        .route("/in/{key}/{*rest}", any(plain))
+        .with_state(doors)
+}
+
+async fn victorops(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response<Body> {
+    let addressed = request::key_in_path(request.uri().path(), VICTOROPS);
+    doors.enter(Dialect::VictorOps, addressed, request).await
+}
+
+async fn alertmanager(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response<Body> {
+    let addressed = request::key_in_path(request.uri().path(), ALERTMANAGER);
+    doors.enter(Dialect::Alertmanager, addressed, request).await
+}
+
+async fn alertmanager_by_header(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let addressed = request::key_in_header(&parts, ALERTMANAGER);
+    doors.enter(Dialect::Alertmanager, addressed, Request::from_parts(parts, body)).await
+}
+
+async fn plain(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response<Body> {
+    let addressed = request::key_in_path(request.uri().path(), PLAIN);
+    doors.enter(Dialect::Plain, addressed, request).await
+}
+
+/// A request whose key is known and whose body is not read yet.
+struct Admitted {
+    integration: Integration,
+    inbound: Inbound,
+    announced: Option<u64>,
+}
+
+impl Doors {
+    async fn enter(&self, dialect: Dialect, addressed: Option<Addressed>, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let response = match self.admit(addressed, &parts).await {
+            Ok(admitted) => match self.take(admitted, body).await {
+                Ok(answer) => dialect.answer(answer),
+                Err(fault) => dialect.fault(&fault),
+            },
+            Err(fault) => dialect.fault(&fault),
+        };
+        let status = response.status().as_u16().to_string();
+        metrics::counter!("reveille_compat_answers_total", "status" => status).increment(1);
+        response
+    }
+
+    async fn admit(&self, addressed: Option<Addressed>, parts: &Parts) -> Result<Admitted, Fault> {
+        let Some(addressed) = addressed else {
+            self.keys.note_wrong();
+            return Err(Fault::WrongKey);
+        };
+        let found = self.keys.integration(&addressed.key).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        let snapshot = self.live.load();
+        let integration = found.and_then(|id| snapshot.installation.integrations.get(&id)).cloned().ok_or(Fault::WrongKey)?;
+        let method = request::method(&parts.method).ok_or(Fault::Method)?;
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(encoding) = header(CONTENT_ENCODING).filter(|name| !name.eq_ignore_ascii_case("identity") && !name.is_empty()) {
+            return Err(Fault::Encoding(encoding.to_owned()));
+        }
+        let wanted = snapshot.normalizers.get(&integration.id).map_or(&[][..], |plugin| plugin.headers());
+        let inbound = request::inbound(parts, &addressed, method, wanted, &self.numbers, self.clock.now());
+        let announced = header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Ok(Admitted { integration, inbound, announced })
+    }
+
+    async fn take(&self, admitted: Admitted, body: Body) -> Result<Answer, Fault> {
+        let Admitted { integration, inbound, announced } = admitted;
+        let limit = integration.body_limit_bytes.min(BODY_LIMIT_BYTES);
+        match body::read(body, announced, limit, SLOW).await {
+            Ok(body) => Ok(self.engine.take(&integration, Inbound { body, ..inbound }).await),
+            Err(Unread::TooLarge(size)) => Ok(self.engine.oversize(&integration, inbound, size).await),
+            Err(Unread::Broken(reason)) => Err(Fault::Unread(reason)),
+        }
+    }
+}

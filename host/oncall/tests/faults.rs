@@ -1,0 +1,63 @@
+//! Failures at each edge of a commit: the work is done all the same, and no step twice.
+
+mod world;
+
+use fail::FailScenario;
+use world::World;
+
+/// All fail points of this room.
+const FAIL_POINTS: [&str; 9] = [
+    "router.before.commit",
+    "router.after.commit",
+    "escalation.before.commit",
+    "escalation.after.commit",
+    "delivery.before.claim",
+    "delivery.after.claim",
+    "delivery.before.send",
+    "delivery.after.accepted",
+    "delivery.after.record",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_at_any_edge_neither_loses_nor_repeats_a_step() {
+    for point in FAIL_POINTS {
+        let scenario = FailScenario::setup();
+        fail::cfg(point, "1*panic->off").unwrap();
+        let world = World::usual();
+        let id = world.open(|_| {}).await;
+        // A failed pass is done again after a pause; a lost claim lapses after a minute.
+        for _ in 0..30 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            world.jump(ports::Clock::now(&*world.clock).plus_seconds(3));
+        }
+        world.settle().await;
+        let got = world.phones.got.lock().unwrap().clone();
+        let keys: std::collections::BTreeSet<&str> = got.iter().map(|g| g.key.as_str()).collect();
+        assert_eq!(keys.len(), 1, "{point}: one step is one message");
+        // Only a crash between "the provider took it" and "recorded" may send twice, with the same key.
+        let most = if point == "delivery.after.accepted" { 2 } else { 1 };
+        assert!(got.len() <= most, "{point}: sent {} times", got.len());
+        assert_eq!(world.count(id, domain::timeline::LineKind::Routed).await, 1, "{point}");
+        assert_eq!(world.count(id, domain::timeline::LineKind::Escalated).await, 1, "{point}");
+        assert_eq!(world.count(id, domain::timeline::LineKind::Delivered).await, 1, "{point}");
+        scenario.teardown();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_fails_is_done_again() {
+    for point in ["router.before.commit", "escalation.before.commit", "delivery.before.claim", "delivery.before.send"] {
+        let scenario = FailScenario::setup();
+        fail::cfg(point, "3*return->off").unwrap();
+        let world = World::usual();
+        let id = world.open(|_| {}).await;
+        for _ in 0..30 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            world.jump(ports::Clock::now(&*world.clock).plus_seconds(3));
+        }
+        world.settle().await;
+        assert_eq!(world.phones.got.lock().unwrap().len(), 1, "{point}");
+        assert_eq!(world.count(id, domain::timeline::LineKind::Delivered).await, 1, "{point}");
+        scenario.teardown();
+    }
+}

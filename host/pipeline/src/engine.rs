@@ -1,0 +1,353 @@
+//! The engine: the alert path as the rest of the house uses it.
+
+use crate::answer::{Answer, Backlog, CommandError, CommandOutcome, ReplayError};
+use crate::committer::Committer;
+use crate::feeder::{self, Feeder};
+use crate::gather::Cost;
+use crate::normalizers::{self, Busy, Normalizers};
+use crate::settings::EngineSettings;
+use crate::shared::{AVAILABILITY, LOOK_UP, Shared, Space, put_availability, stored_availability};
+use crate::waiters::Waiters;
+use crate::{dead_letter, expiry, worker};
+use arc_swap::ArcSwap;
+use domain::command::{Command, Notice};
+use domain::decision::PluginRef;
+use domain::id::{DeadLetterId, DecisionId, JournalId};
+use domain::inbound::{EVENTS_LIMIT, Event, Inbound, Normalized};
+use domain::installation::Integration;
+use domain::journal::{Entry, Record, Sender};
+use parking_lot::Mutex;
+use ports::{Alarm, Clock, Journal, JournalError, Live, Store, StoreError, Wakes};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+/// What the engine is made of.
+pub struct EngineParts {
+    pub store: Arc<dyn Store>,
+    pub journal: Arc<dyn Journal>,
+    pub clock: Arc<dyn Clock>,
+    pub live: Arc<Live>,
+    pub wakes: Arc<Wakes>,
+    pub settings: EngineSettings,
+}
+
+/// Why the engine does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("read where the pipeline stopped: {0}")]
+    Store(#[from] StoreError),
+    #[error("start a thread of the pipeline: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The store is ahead of the journal: one of the files is not the other's.
+    #[error("the store has decided up to record {cursor} and the journal ends at {head}: they do not belong together")]
+    Mismatch { cursor: JournalId, head: JournalId },
+}
+
+/// The alert path. Ends with [`Engine::drain`]; dropping it stops it at once, which loses nothing.
+pub struct Engine {
+    shared: Arc<Shared>,
+    normalizers: Normalizers,
+    /// Bytes of bodies that are at the front door now.
+    at_door: Arc<AtomicUsize>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Engine {
+    /// Continues where the store's cursor stands. Call it within a tokio runtime; blocks for a few reads.
+    pub fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
+        let EngineParts { store, journal, clock, live, wakes, settings } = parts;
+        let space = Space::of(Cost { events: settings.in_flight_events, bytes: settings.in_flight_bytes });
+        let shared = Arc::new(Shared {
+            store,
+            journal,
+            clock,
+            live,
+            wakes,
+            waiters: Waiters::default(),
+            space,
+            availability: ArcSwap::from_pointee(stored_availability(None)),
+            refused: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            next_wake: AtomicI64::new(i64::MIN),
+            cursor: watch::Sender::new(JournalId(0)),
+            commit_retries: AtomicU64::new(0),
+            settings,
+        });
+        let (cursor, decided, availability) = shared.view(|view| {
+            let cursor = view.cursor()?;
+            let decided = view.decided_from(DecisionId::new(JournalId(cursor.0 + 1), 0))?;
+            Ok((cursor, decided, view.host_secret(AVAILABILITY)?))
+        })?;
+        let head = shared.journal.head();
+        if cursor > head {
+            return Err(StartError::Mismatch { cursor, head });
+        }
+        shared.cursor.send_replace(cursor);
+        let mut availability = stored_availability(availability).graced(shared.settings.expiry_grace_seconds);
+        if let Some(at) = feeder::newest(shared.journal.as_ref()) {
+            availability.seen(at);
+        }
+        availability.start(shared.clock.now());
+        let stored = availability.clone();
+        shared.write(move |tx| put_availability(tx, &stored))?;
+        shared.availability.store(Arc::new(availability));
+        tracing::info!(cursor = cursor.0, head = head.0, decided = decided.len(), "the pipeline continues");
+
+        let (normalizers, jobs) = normalizers::queue(shared.settings.normalizer_queue);
+        let threads = Mutex::new(start_threads(&shared, &jobs, decided)?);
+        let tasks = vec![
+            tokio::spawn(expiry::wake_alerts(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(expiry::beat(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(dead_letter::retry(Arc::clone(&shared), normalizers.clone())).abort_handle(),
+        ];
+        Ok(Arc::new(Self { shared, normalizers, at_door: Arc::default(), threads, tasks }))
+    }
+
+    /// Takes a body in: normalizes it, and answers once it is on disk. An alert whose answer is [`Answer::Accepted`] or
+    /// [`Answer::Parked`] is never lost.
+    pub async fn take(&self, integration: &Integration, inbound: Inbound) -> Answer {
+        let name = integration.id.to_string();
+        metrics::counter!("reveille_pipeline_bodies_total", "integration" => name).increment(1);
+        if let Some(reason) = self.shared.overload() {
+            return self.overloaded(reason);
+        }
+        let size = inbound.body.len();
+        let held = Held::take(&self.at_door, size);
+        if held.total > self.shared.settings.door_bytes.max(size) {
+            return self.overloaded("too many bytes are at the front door".to_owned());
+        }
+        let from = sender(integration);
+        let Some(plugin) = self.shared.live.load().normalizers.get(&integration.id).cloned() else {
+            return self.park(from, inbound, "the integration has no normalizer in force".to_owned()).await;
+        };
+        let cite = PluginRef::clone(plugin.cite());
+        let (inbound, outcome) = match self.normalizers.run(plugin, Box::new(inbound)).await {
+            Ok((inbound, outcome)) => (*inbound, outcome),
+            Err(Busy::QueueFull) => return self.overloaded("too many bodies wait for a normalizer".to_owned()),
+            Err(Busy::Stopped) => return self.overloaded("the server is shutting down".to_owned()),
+        };
+        match outcome {
+            Ok(Ok(normalized)) if normalized.events.len() > EVENTS_LIMIT => {
+                let reason = format!("{} made {} events of one body and {EVENTS_LIMIT} are the limit", cite.name, normalized.events.len());
+                self.park(from, inbound, reason).await
+            }
+            Ok(Ok(normalized)) => self.accept(from, inbound, normalized, cite).await,
+            Ok(Err(refusal)) => match self.append(Entry::Rejected { from, raw: inbound, reason: refusal.reason.clone() }).await {
+                Ok(_) => Answer::Refused { reason: refusal.reason, reply: refusal.reply },
+                Err(error) => self.unstored(&error),
+            },
+            Err(failure) => self.park(from, inbound, format!("{} {failure}", cite.name)).await,
+        }
+    }
+
+    /// Lists a body that was too large to be read. `inbound` comes without it.
+    pub async fn oversize(&self, integration: &Integration, inbound: Inbound, size_bytes: u64) -> Answer {
+        let limit_bytes = integration.body_limit_bytes;
+        let reason = format!("the body has at least {size_bytes} bytes and {limit_bytes} are the limit of this integration");
+        let raw = Inbound { body: Vec::new(), ..inbound };
+        match self.append(Entry::Rejected { from: sender(integration), raw, reason }).await {
+            Ok(_) => Answer::TooLarge { limit_bytes },
+            Err(error) => self.unstored(&error),
+        }
+    }
+
+    async fn accept(&self, from: Sender, raw: Inbound, normalized: Normalized, plugin: PluginRef) -> Answer {
+        let Normalized { mut events, reply, confirm_url } = normalized;
+        if confirm_url.is_some() {
+            tracing::warn!(integration = %from.integration, "the sender asks to confirm its subscription by an address; open it by hand");
+        }
+        complete(&mut events, &raw);
+        let count = events.len();
+        match self.append(Entry::Taken { from, raw, events, plugin }).await {
+            Ok(record) => Answer::Accepted { record, events: count, reply },
+            Err(error) => self.unstored(&error),
+        }
+    }
+
+    async fn park(&self, from: Sender, raw: Inbound, reason: String) -> Answer {
+        tracing::warn!(integration = %from.integration, reason, "a body is parked");
+        match self.append(Entry::Parked { from, raw, reason }).await {
+            Ok(record) => Answer::Parked { record },
+            Err(error) => self.unstored(&error),
+        }
+    }
+
+    async fn append(&self, entry: Entry) -> Result<JournalId, JournalError> {
+        fail::fail_point!("pipeline.before.journal");
+        let record = Record { received_at: self.shared.clock.now(), entry };
+        let id = self.shared.journal.appended(record).await?;
+        fail::fail_point!("pipeline.after.journal");
+        Ok(id)
+    }
+
+    fn unstored(&self, error: &JournalError) -> Answer {
+        self.overloaded(error.to_string())
+    }
+
+    fn overloaded(&self, reason: String) -> Answer {
+        self.shared.refused.store(true, Ordering::Release);
+        metrics::counter!("reveille_pipeline_overloaded_total").increment(1);
+        Answer::Overloaded { retry_after_seconds: self.shared.settings.retry_after_seconds, reason }
+    }
+
+    /// Journals a command and waits for what comes of it.
+    pub async fn command(&self, command: Command) -> Result<CommandOutcome, CommandError> {
+        if self.shared.is_stopping() {
+            return Err(CommandError::Stopping);
+        }
+        let record = self.append(Entry::Command(command)).await?;
+        let wait = Duration::from_millis(self.shared.settings.command_wait_ms);
+        match tokio::time::timeout(wait, self.shared.waiters.wait(record)).await {
+            Ok(Ok(Ok(outcome))) => Ok(outcome),
+            Ok(Ok(Err(reason))) => Err(CommandError::Failed(reason)),
+            Ok(Err(_)) => Err(CommandError::Stopping),
+            Err(_) => Err(CommandError::Pending(record)),
+        }
+    }
+
+    /// Tries a dead letter again with what is in force now; says in words what came of it.
+    pub async fn replay(&self, id: DeadLetterId) -> Result<String, ReplayError> {
+        dead_letter::replay(&self.shared, &self.normalizers, id).await
+    }
+
+    /// Puts a dead letter aside.
+    pub async fn discard(&self, id: DeadLetterId) -> Result<(), ReplayError> {
+        dead_letter::discard(&self.shared, id).await
+    }
+
+    /// How far the engine is behind.
+    pub fn backlog(&self) -> Backlog {
+        self.shared.backlog()
+    }
+
+    /// Why bodies are answered 503 at the moment, if they are: for readiness.
+    pub fn overload(&self) -> Option<String> {
+        self.shared.overload()
+    }
+
+    /// How many bodies wait for a normalizer.
+    pub fn normalizer_depth(&self) -> usize {
+        self.normalizers.depth()
+    }
+
+    /// Stops taking, finishes what is journaled as far as the bound allows, and stops. `true`: nothing is left to decide.
+    pub async fn drain(&self) -> bool {
+        self.shared.draining.store(true, Ordering::Release);
+        let wait = Duration::from_millis(self.shared.settings.drain_wait_ms);
+        let mut cursor = self.shared.cursor.subscribe();
+        let decided = async {
+            while self.shared.cursor() < self.shared.journal.head() || self.shared.journal.depth() > 0 {
+                let _ = tokio::time::timeout(LOOK_UP, cursor.changed()).await;
+            }
+        };
+        let finished = tokio::time::timeout(wait, decided).await.is_ok();
+        expiry::beat_once(&self.shared).await;
+        self.stop();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok())).await;
+        finished && joined.unwrap_or(false)
+    }
+
+    fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Alarm for Engine {
+    fn raise(&self, notice: Notice) {
+        let cause = notice.cause.clone();
+        tracing::warn!(cause, summary = notice.summary, over = notice.over, "notice");
+        let record = Record { received_at: self.shared.clock.now(), entry: Entry::Notice(notice) };
+        let told = move |result: Result<JournalId, JournalError>| {
+            if let Err(error) = result {
+                tracing::error!(cause, error = %error, "a notice about the host itself could not be stored");
+                metrics::counter!("reveille_pipeline_lost_notices_total").increment(1);
+            }
+        };
+        self.shared.journal.append(record, Box::new(told));
+    }
+}
+
+/// Bytes at the front door for as long as it lives.
+struct Held {
+    counter: Arc<AtomicUsize>,
+    size: usize,
+    total: usize,
+}
+
+impl Held {
+    fn take(counter: &Arc<AtomicUsize>, size: usize) -> Self {
+        let total = counter.fetch_add(size, Ordering::AcqRel) + size;
+        Self { counter: Arc::clone(counter), size, total }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(self.size, Ordering::AcqRel);
+    }
+}
+
+fn sender(integration: &Integration) -> Sender {
+    Sender { integration: integration.id.clone(), team: integration.team.clone() }
+}
+
+/// What the host says of every alert, whatever a normalizer left out.
+pub fn complete(events: &mut [Event], raw: &Inbound) {
+    for (index, event) in events.iter_mut().enumerate() {
+        if let Event::Alert(alert) = event {
+            alert.received_at = raw.received_at;
+            if alert.entity.is_empty() {
+                alert.entity = format!("{}/{index}", raw.id);
+            }
+        }
+    }
+}
+
+fn start_threads(
+    shared: &Arc<Shared>,
+    jobs: &crossbeam_channel::Receiver<normalizers::Job>,
+    decided: Vec<DecisionId>,
+) -> Result<Vec<JoinHandle<()>>, std::io::Error> {
+    let mut threads = Vec::new();
+    let mut spawn = |name: String, run: Box<dyn FnOnce() + Send>| -> Result<(), std::io::Error> {
+        threads.push(std::thread::Builder::new().name(name).spawn(run)?);
+        Ok(())
+    };
+    let (commit, inbox) = crossbeam_channel::unbounded();
+    let mut workers = Vec::new();
+    for n in 0..shared.settings.partition_threads.clamp(1, usize::from(crate::PARTITIONS)) {
+        let (tasks, todo) = crossbeam_channel::unbounded();
+        workers.push(tasks);
+        let (shared, commit) = (Arc::clone(shared), commit.clone());
+        spawn(format!("partition-{n}"), Box::new(move || worker::run(&shared, &todo, &commit)))?;
+    }
+    for n in 0..shared.settings.normalizer_threads.max(1) {
+        let (shared, jobs) = (Arc::clone(shared), jobs.clone());
+        spawn(format!("normalizer-{n}"), Box::new(move || normalizers::work(&jobs, &shared.stopping)))?;
+    }
+    let committer = Committer::of(Arc::clone(shared), inbox);
+    spawn("committer".to_owned(), Box::new(move || committer.run()))?;
+    let (feed, pushed) = feeder::pushed();
+    shared.journal.set_feed(feed);
+    let next = JournalId(shared.cursor().0 + 1);
+    let feeder = Feeder { shared: Arc::clone(shared), pushed, workers, commit, next, decided: decided.into_iter().collect() };
+    spawn("feeder".to_owned(), Box::new(move || feeder.run()))?;
+    Ok(threads)
+}

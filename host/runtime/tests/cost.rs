@@ -1,0 +1,48 @@
+//! What a call costs. Not a test of the machine: run it by hand with `cargo test --release -p runtime --test cost -- --ignored --nocapture`.
+
+mod house;
+
+use domain::decision::Stage;
+use house::{House, full_alert};
+use std::hint::black_box;
+use std::time::Instant;
+
+const READS: &str = "reads = [\"summary\", \"service\", \"labels.team\"]\n";
+const HOOKS: &str = r#""filter", "enrich""#;
+
+#[allow(clippy::disallowed_methods, reason = "it measures real time")]
+fn micros_per_call(calls: u32, mut call: impl FnMut()) -> f64 {
+    for _ in 0..calls / 10 {
+        call();
+    }
+    let mut runs: Vec<f64> = (0..5)
+        .map(|_| {
+            let began = Instant::now();
+            for _ in 0..calls {
+                call();
+            }
+            began.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
+        })
+        .collect();
+    runs.sort_by(f64::total_cmp);
+    runs[2]
+}
+
+#[test]
+#[ignore = "prints what calls cost"]
+fn a_call_with_three_fields_costs() {
+    let house = House::new();
+    house.install("quick", "quick", HOOKS, READS);
+    house.install("whole", "quick", HOOKS, "reads = [\"*\"]\n");
+    house.install("fresh", "quick", HOOKS, &format!("{READS}isolation = \"per-call\"\n"));
+    let alert = full_alert();
+    for (what, plugin, calls) in [("3 fields", "quick", 500_000), ("all 16 fields", "whole", 200_000), ("3 fields, fresh instance", "fresh", 5_000)]
+    {
+        let mut instance = house.prepare(plugin, Stage::Filter, "{}").unwrap().instance();
+        let micros = micros_per_call(calls, || drop(black_box(instance.filter(black_box(&alert)))));
+        println!("filter, {what}: {micros:.2} µs");
+        let mut instance = house.prepare(plugin, Stage::Enrich, "{}").unwrap().instance();
+        let micros = micros_per_call(calls, || drop(black_box(instance.enrich(black_box(&alert)))));
+        println!("enrich with one edit, {what}: {micros:.2} µs");
+    }
+}

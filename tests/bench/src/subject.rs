@@ -1,0 +1,129 @@
+//! What is measured: the shipped program with its bundled stages, every 2xx durable, every post a committed decision.
+
+use crate::Size;
+use crate::data::{self, Mix};
+use crate::figures::Figures;
+use crate::load::{cpu_seconds_of, post_all};
+use anyhow::{Context, Result, ensure};
+use reveille_tests::server::{Options, Server};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Connections for single posts.
+pub const CONNECTIONS: usize = 64;
+
+/// The posts, made before the clock runs.
+pub struct Bodies {
+    /// What has to be known first, 64 a body.
+    pub known: Vec<Vec<u8>>,
+    pub singles: Vec<Vec<u8>>,
+    pub batches: Vec<Vec<u8>>,
+    known_alerts: usize,
+}
+
+impl Bodies {
+    /// The same bytes at every run.
+    pub fn make(size: Size) -> Self {
+        let mut mix = Mix::new(size.known);
+        let known = mix.known();
+        let singles: Vec<Value> = (0..size.singles).map(|_| mix.next_alert()).collect();
+        let batches: Vec<Value> = (0..size.batches * 64).map(|_| mix.next_alert()).collect();
+        Self { known_alerts: known.len(), known: data::bodies(&known, 64), singles: data::bodies(&singles, 1), batches: data::bodies(&batches, 64) }
+    }
+}
+
+/// Singles, then batches, then the count of decisions.
+pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
+    let folder = dir.join("reveille");
+    std::fs::create_dir_all(&folder)?;
+    let mut server = Server::set_up(&folder, &documents(), "", Options::default());
+    server.start();
+    let address = SocketAddr::from(([127, 0, 0, 1], server.port));
+    let path = format!("/am/{}/api/v2/alerts", server.key("bench"));
+    post_all(address, &path, &bodies.known, 4)?;
+    drained(&server, Duration::from_secs(120))?;
+
+    let id = server.id().context("the server runs")?;
+    let cpu = cpu_seconds_of(id);
+    let began = Instant::now();
+    let round = post_all(address, &path, &bodies.singles, CONNECTIONS)?;
+    drained(&server, Duration::from_secs(120))?;
+    let decided_in = began.elapsed().as_secs_f64();
+    figures.round("ack_single", round);
+    figures.add("ack_single_p99_ms", round.p99_ms, "ms");
+    figures.add("single_decided_per_s", bodies.singles.len() as f64 / decided_in, "alerts/s, from the first post to the last commit");
+    figures.add("single_server_cpu_us_per_alert", (cpu_seconds_of(id) - cpu) * 1e6 / bodies.singles.len() as f64, "µs");
+
+    let cpu = cpu_seconds_of(id);
+    let began = Instant::now();
+    let round = post_all(address, &path, &bodies.batches, 16)?;
+    let alerts = (bodies.batches.len() * 64) as f64;
+    drained(&server, Duration::from_secs(240))?;
+    figures.round("ack_batch64_posts", round);
+    figures.add("ack_batch64_per_s", round.per_second() * 64.0, "alerts/s");
+    figures.add("decided_per_s", alerts / began.elapsed().as_secs_f64(), "alerts/s, from the first post to the last commit");
+    figures.add("batch_server_cpu_us_per_alert", (cpu_seconds_of(id) - cpu) * 1e6 / alerts, "µs");
+
+    let expected = bodies.known_alerts + bodies.singles.len() + bodies.batches.len() * 64;
+    server.stop();
+    let counted = decisions(&folder)?;
+    ensure!(counted == expected, "{expected} alerts were answered 2xx and {counted} decisions are stored");
+    figures.add("decisions_counted", counted as f64, "rows, equal to the alerts posted");
+    Ok(())
+}
+
+/// Waits until everything that was taken in is decided and committed.
+fn drained(server: &Server, at_most: Duration) -> Result<()> {
+    let http = reqwest::blocking::Client::new();
+    let began = Instant::now();
+    loop {
+        let answer: Value = http.get(server.url("/readyz?detail")).bearer_auth(server.token()).send()?.json().unwrap_or_default();
+        let (head, cursor) = (find(&answer, "journal_head"), find(&answer, "cursor"));
+        if head.is_some() && head == cursor {
+            return Ok(());
+        }
+        ensure!(began.elapsed() < at_most, "not decided after {} s: {answer}", at_most.as_secs());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A number by name, however deep.
+fn find(value: &Value, name: &str) -> Option<u64> {
+    match value {
+        Value::Object(map) => map.get(name).and_then(Value::as_u64).or_else(|| map.values().find_map(|v| find(v, name))),
+        Value::Array(list) => list.iter().find_map(|v| find(v, name)),
+        _ => None,
+    }
+}
+
+fn decisions(folder: &Path) -> Result<usize> {
+    let store = rusqlite::Connection::open_with_flags(folder.join("store/store.db"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let count: i64 = store.query_row("SELECT count(*) FROM decisions", [], |row| row.get(0))?;
+    Ok(usize::try_from(count)?)
+}
+
+/// Everything that is bundled on the way of an alert; pages go nowhere, since nobody is asked to be woken by a benchmark.
+fn documents() -> Vec<(String, String)> {
+    let services: Vec<Value> = (0..data::SERVICES)
+        .map(|at| json!({ "kind": "Service", "id": format!("service-{at:04}"), "team": "bench", "tier": "2", "runbook": format!("https://runbooks.example.org/service-{at:04}") }))
+        .collect();
+    let correlate = json!({ "rules": [ { "when": { "field": "service", "exists": true }, "key": "${{service}}/${{labels.alertname}}" } ] });
+    let quiet = json!({ "routes": [ { "name": "the record", "when": { "field": "severity", "exists": true }, "to": [ { "target": { "team": "bench" }, "urgency": "quiet" } ] } ] });
+    let fixed = json!([
+        { "kind": "User", "id": "bench", "admin": true, "contacts": [ { "kind": "ntfy", "address": "http://127.0.0.1:9/bench" } ] },
+        { "kind": "Team", "id": "bench", "members": ["bench"], "default_policy": "bench" },
+        { "kind": "Policy", "id": "bench", "team": "bench", "steps": [ { "page": ["user/bench"] } ] },
+        { "kind": "Settings", "default_policy": "bench" },
+        { "kind": "Integration", "id": "bench", "team": "bench", "normalize": "alertmanager" },
+        { "kind": "Grant", "id": "catalog", "lookups": ["catalog"] },
+        { "kind": "Channel", "id": "ntfy" },
+        { "kind": "Pipeline", "id": "default",
+          "enrich": [ { "plugin": "rules", "settings": data::rules() }, "catalog" ],
+          "dedupe": [ { "plugin": "correlate", "settings": correlate } ],
+          "route": [ { "plugin": "route", "settings": quiet } ] },
+    ]);
+    let all: Vec<String> = fixed.as_array().into_iter().flatten().chain(&services).map(Value::to_string).collect();
+    vec![("bench.yaml".into(), all.join("\n---\n"))]
+}
