@@ -60,3 +60,29 @@ async fn check(house: &House, firing: [u32; 4], status: Status) {
         assert_eq!((incident.firing, incident.status), (firing, status), "{incident:#?}");
     }
 }
+
+/// Bodies that touch many partitions, one after the other without waiting: every entity sees them in the order they came.
+#[tokio::test(flavor = "multi_thread")]
+async fn order_within_an_entity_holds_over_bodies_of_many_partitions() {
+    const ENTITIES: usize = 10;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = EngineSettings { partition_threads: 8, batch_items: 3, ..EngineSettings::default() };
+    let house = House::open_with(dir.path(), domain::installation::OnFailure::Skip, settings, |store| store);
+    house.mischief.jitter.store(1, Ordering::Relaxed);
+    for round in 0..41 {
+        let status = if round % 2 == 0 { "firing" } else { "resolved" };
+        // Some bodies hold all entities, some one each: both ways of commit take turns.
+        if round % 3 == 0 {
+            house.post(&(0..ENTITIES).map(|n| format!("{status} e{n} key-{n}\n")).collect::<String>()).await;
+        } else {
+            for n in 0..ENTITIES {
+                house.post(&format!("{status} e{n} key-{n}")).await;
+            }
+        }
+    }
+    house.settle().await;
+    let incidents = house.incidents().await;
+    assert_eq!(incidents.len(), 21 * ENTITIES, "each of 21 firings opened one, each of 20 recoveries resolved it");
+    assert_eq!(incidents.iter().filter(|incident| incident.is_open()).count(), ENTITIES);
+    assert!(incidents.iter().all(|incident| incident.alert_count == 1));
+}

@@ -39,8 +39,8 @@ pub(crate) struct Cell {
     dropped: u32,
     /// The line that the guest is printing.
     printed: String,
-    /// The last that it printed: usually why it panicked.
-    last_words: String,
+    /// What it printed in this call: usually why it panicked.
+    words: String,
     draws: u64,
 }
 
@@ -53,7 +53,7 @@ impl Cell {
             lines: 0,
             dropped: 0,
             printed: String::new(),
-            last_words: String::new(),
+            words: String::new(),
             draws: 0,
         }
     }
@@ -64,6 +64,7 @@ impl Cell {
         self.now = now;
         self.lines = 0;
         self.draws = 0;
+        self.words.clear();
     }
 
     /// A call is over.
@@ -83,10 +84,10 @@ impl Cell {
         self.now
     }
 
-    /// What the guest printed last, if it printed.
-    pub(crate) fn last_words(&mut self) -> &str {
+    /// What the guest printed in this call, in one line.
+    pub(crate) fn words(&mut self) -> &str {
         self.flush();
-        &self.last_words
+        &self.words
     }
 
     /// Takes what the guest prints, line by line, into its log.
@@ -101,12 +102,16 @@ impl Cell {
     }
 
     fn flush(&mut self) {
-        if !self.printed.trim().is_empty() {
-            self.last_words = std::mem::take(&mut self.printed);
-            let line = self.last_words.clone();
-            self.line(log::Level::Info, &line, &[]);
+        let line = std::mem::take(&mut self.printed);
+        // Rust adds how to get a backtrace, which nobody here can do.
+        if line.trim().is_empty() || line.starts_with("note: run with `RUST_BACKTRACE") {
+            return;
         }
-        self.printed.clear();
+        if self.words.len() + line.len() < LINE_LIMIT_BYTES {
+            self.words.push_str(if self.words.is_empty() { "" } else { " " });
+            self.words.push_str(&line);
+        }
+        self.line(log::Level::Info, &line, &[]);
     }
 
     fn line(&mut self, level: log::Level, message: &str, fields: &[Label]) {

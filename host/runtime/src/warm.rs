@@ -107,11 +107,14 @@ fn failure(store: &mut Store<Cell>, error: &wasmtime::Error, place: &Place, dead
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return CallFailure::Deadline(deadline_ms);
     }
+    if let Some(lacks) = error.downcast_ref::<Lacks>() {
+        return CallFailure::Internal(lacks.to_string());
+    }
     let mut why = error.root_cause().to_string();
     if why.contains("fuel allocated for hostcalls") {
         why = format!("its result is over {} KiB", place.hook.result_limit_bytes() / 1024);
     }
-    let words = store.data_mut().last_words();
+    let words = store.data_mut().words();
     if !words.is_empty() {
         why = format!("{why} ({words})");
     }
@@ -121,34 +124,40 @@ fn failure(store: &mut Store<Cell>, error: &wasmtime::Error, place: &Place, dead
 /// A thread's way to ask a plugin.
 pub(crate) struct Asker {
     place: Arc<Place>,
-    warm: Option<Box<Warm>>,
+    slot: Slot,
     scratch: Scratch,
+}
+
+/// Where a thread keeps its instance.
+#[derive(Default)]
+struct Slot {
+    warm: Option<Box<Warm>>,
     calls: u64,
 }
 
 /// What a function of a hook gave: an answer, or the plugin's own error.
 type Raw<R> = wasmtime::Result<Result<R, Error>>;
 
-/// The hook that was prepared is another one.
+/// The hook that was prepared is another one: a mistake of the host.
+#[derive(Debug, thiserror::Error)]
+#[error("was prepared for the hook `{0}` and is asked for another")]
+struct Lacks(&'static str);
+
 #[cold]
 fn lacks(hook: Hook) -> wasmtime::Error {
-    wasmtime::format_err!("was prepared for the hook `{}` and is asked for another", hook.name())
+    Lacks(hook.name()).into()
 }
 
-impl Asker {
-    pub(crate) fn new(place: Arc<Place>) -> Self {
-        Self { place, warm: None, scratch: Scratch::default(), calls: 0 }
-    }
-
+impl Slot {
     /// Asks, within the deadline; `now` is the call's time as far as its declared input tells.
     #[inline]
     fn ask<R, T>(
         &mut self,
+        place: &Place,
         now: Millis,
         call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
         lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
     ) -> Result<T, CallFailure> {
-        let place = &*self.place;
         place.meter.called();
         if let Err(off) = place.breaker.admit() {
             place.meter.failed(&off);
@@ -173,6 +182,12 @@ impl Asker {
         }
         outcome
     }
+}
+
+impl Asker {
+    pub(crate) fn new(place: Arc<Place>) -> Self {
+        Self { place, slot: Slot::default(), scratch: Scratch::default() }
+    }
 
     fn ask_about_alert<R, T>(
         &mut self,
@@ -180,13 +195,13 @@ impl Asker {
         call: impl FnOnce(&Guest, &mut Store<Cell>, lower::AlertIn<'_>) -> Raw<R>,
         lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
     ) -> Result<T, CallFailure> {
-        let place = Arc::clone(&self.place);
+        let Self { place, slot, scratch } = self;
         let reads = &place.reads.alert;
         let now = if reads.has(alert_bit::RECEIVED_AT) { alert.received_at } else { Millis(0) };
-        let lists = Lists::select(reads, alert, &mut self.scratch);
+        let lists = Lists::select(reads, alert, scratch);
         let passed = lower::alert(reads, alert, &lists);
-        let outcome = self.ask(now, |guest, store| call(guest, store, passed), lift);
-        lists.give_back(&mut self.scratch);
+        let outcome = slot.ask(place, now, |guest, store| call(guest, store, passed), lift);
+        lists.give_back(scratch);
         outcome
     }
 }
@@ -236,9 +251,10 @@ fn attempt<R, T>(
 
 impl Instance for Asker {
     fn normalize(&mut self, inbound: &Inbound) -> Result<Result<Normalized, Refusal>, CallFailure> {
-        let place = Arc::clone(&self.place);
+        let Self { place, slot, .. } = self;
         lower::with_inbound(&place.info.headers, inbound, |passed| {
-            self.ask(
+            slot.ask(
+                place,
                 inbound.received_at,
                 |guest, store| match guest {
                     Guest::Normalize(normalize) => normalize.call_run(store, passed).map(Ok),
@@ -280,37 +296,37 @@ impl Instance for Asker {
     }
 
     fn route(&mut self, incident: &IncidentView) -> Result<Vec<Destination>, CallFailure> {
-        let place = Arc::clone(&self.place);
+        let Self { place, slot, .. } = self;
         let now = if place.reads.incident(incident_bit::OPENED_AT) { incident.incident.opened_at } else { Millis(0) };
         lower::with_incident(&place.reads, incident, |passed| {
             let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
                 Guest::Route(route) => route.call_run(store, passed),
                 _ => Err(lacks(place.hook)),
             };
-            self.ask(now, call, Lift::destinations)
+            slot.ask(place, now, call, Lift::destinations)
         })
     }
 
     fn render(&mut self, page: &Page) -> Result<Request, CallFailure> {
-        let place = Arc::clone(&self.place);
+        let Self { place, slot, .. } = self;
         lower::with_page(&place.reads, page, |passed| {
             let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
                 Guest::Notify(notify) => notify.call_render(store, passed),
                 _ => Err(lacks(place.hook)),
             };
-            self.ask(page.at, call, Lift::request)
+            slot.ask(place, page.at, call, Lift::request)
         })
     }
 
     fn interpret(&mut self, page: &Page, step: u32, response: &Response) -> Result<Delivery, CallFailure> {
-        let place = Arc::clone(&self.place);
+        let Self { place, slot, .. } = self;
         lower::with_page(&place.reads, page, |passed| {
             lower::with_response(response, |response| {
                 let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
                     Guest::Notify(notify) => notify.call_interpret(store, passed, step, response),
                     _ => Err(lacks(place.hook)),
                 };
-                self.ask(page.at, call, Lift::delivery)
+                slot.ask(place, page.at, call, Lift::delivery)
             })
         })
     }

@@ -200,7 +200,7 @@ fn normalized_alerts_are_put_in_order() {
 #[test]
 fn a_hook_that_was_not_prepared_fails() {
     let mut instance = House::new().mischief("count");
-    assert!(matches!(instance.enrich(&full_alert()), Err(CallFailure::Trapped(why)) if why.contains("prepared for the hook `filter`")));
+    assert!(matches!(instance.enrich(&full_alert()), Err(CallFailure::Internal(why)) if why.contains("prepared for the hook `filter`")));
 }
 
 #[test]

@@ -102,27 +102,49 @@ fn wait(store: &dyn Store, job: impl FnOnce(&mut dyn Tx) -> Result<(), StoreErro
     answer.recv().expect("the store answers").expect("the job commits");
 }
 
-/// Runs `batch` for so long; how many rows a second it wrote, and the longest batch.
-fn measure(clock: &Real, seconds: u64, mut batch: impl FnMut(u64) -> u64) -> (f64, Duration) {
+/// What the thread of this name has used of a processor, as Linux counts it; without it the figure is left out.
+fn used(thread: &str) -> Option<Duration> {
+    for task in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").trim() == thread {
+            return Some(Duration::from_nanos(read("schedstat").split(' ').next()?.parse().ok()?));
+        }
+    }
+    None
+}
+
+/// What a line reports.
+struct Rates {
+    per_second: f64,
+    longest: Duration,
+    /// Of a processor, for each row, by the thread that writes: the figure that busy neighbours change least.
+    cpu_us: Option<f64>,
+}
+
+/// Runs `batch` for so long.
+fn measure(clock: &Real, seconds: u64, thread: &str, mut batch: impl FnMut(u64) -> u64) -> Rates {
+    let used_before = used(thread);
     let (began, mut written, mut longest) = (clock.elapsed(), 0, Duration::ZERO);
     while clock.elapsed() - began < Duration::from_secs(seconds) {
         let before = clock.elapsed();
         written += batch(written);
         longest = longest.max(clock.elapsed() - before);
     }
-    (written as f64 / (clock.elapsed() - began).as_secs_f64(), longest)
+    let cpu = used(thread).zip(used_before).map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6 / written as f64);
+    Rates { per_second: written as f64 / (clock.elapsed() - began).as_secs_f64(), longest, cpu_us: cpu }
 }
 
-fn say(what: &str, (per_second, longest): (f64, Duration)) {
-    println!("{what:<72} {per_second:>9.0} rows/s, longest batch {longest:.1?}");
+fn say(what: &str, rates: &Rates) {
+    let cpu = rates.cpu_us.map_or(String::new(), |us| format!("{us:.1} µs of CPU a row, "));
+    println!("{what:<72} {:>8.0} rows/s, {cpu}longest batch {:.1?}", rates.per_second, rates.longest);
 }
 
 /// Plain appends by rowid of rows of `bytes`, batches of 512, one fsync each: what this disk and SQLite can do at all.
-fn floor(dir: &Path, clock: &Real, seconds: u64, bytes: usize) -> (f64, Duration) {
+fn floor(dir: &Path, clock: &Real, seconds: u64, bytes: usize) -> Rates {
     let on = Connection::open(dir.join(format!("floor-{bytes}.db"))).expect("opens");
     on.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, body BLOB)").expect("sets up");
     let body = vec![7; bytes];
-    measure(clock, seconds, |_| {
+    measure(clock, seconds, "store_bench", |_| {
         on.execute_batch("BEGIN IMMEDIATE").expect("begins");
         for _ in 0..BATCH {
             on.prepare_cached("INSERT INTO row (body) VALUES (?1)").expect("prepares").execute([&body]).expect("inserts");
@@ -137,7 +159,7 @@ fn committer(dir: &Path, clock: &Real, seconds: u64, options: StoreOptions, what
     let plugin = Arc::new(PluginRef { name: "catalog".into(), version: "0.1.0".into(), digest: "a".repeat(64) });
     let existing: Vec<_> = (0..ENTITIES).map(|entity| rows(0, entity, &plugin).1).collect();
     wait(&store, move |tx| existing.iter().try_for_each(|state| tx.put_alert(state)));
-    let rates = measure(clock, seconds, |from| {
+    let rates = measure(clock, seconds, "store-writer", |from| {
         // A permutation of the entities, so that neighbours in a batch are not neighbours in the table.
         let batch: Vec<_> = (from..from + BATCH).map(|count| rows(count, count * 7_919 % ENTITIES, &plugin)).collect();
         wait(&store, move |tx| {
@@ -151,7 +173,7 @@ fn committer(dir: &Path, clock: &Real, seconds: u64, options: StoreOptions, what
         });
         BATCH
     });
-    say(what, rates);
+    say(what, &rates);
 }
 
 fn journal(dir: &Path, clock: &Real, seconds: u64, options: JournalOptions) {
@@ -174,16 +196,18 @@ fn journal(dir: &Path, clock: &Real, seconds: u64, options: JournalOptions) {
             plugin: PluginRef { name: "alertmanager".into(), version: "0.1.0".into(), digest: "a".repeat(64) },
         },
     };
-    let rates = measure(clock, seconds, |_| {
+    let rates = measure(clock, seconds, "journal-writer", |_| {
         let (told, answers) = mpsc::channel();
         for _ in 0..BATCH {
             let told = told.clone();
-            journal.append(record.clone(), Box::new(move |result| drop(told.send(result.expect("appends")))));
+            journal.append(record.clone(), Box::new(move |result| {
+                    let _ = told.send(result.expect("appends"));
+                }));
         }
         drop(told);
         answers.iter().count() as u64
     });
-    say("journal: one alert and its body of 1 KB a record, 512 at a time", rates);
+    say("journal: one alert and its body of 1 KB a record, 512 at a time", &rates);
 }
 
 #[allow(clippy::disallowed_methods, reason = "a benchmark's clock")]
@@ -196,8 +220,8 @@ fn main() {
     let (row, state) = rows(0, 0, &Arc::new(PluginRef { name: "catalog".into(), version: "0.1.0".into(), digest: "a".repeat(64) }));
     let packed = postcard::to_stdvec(&state.alert).expect("packs").len();
     println!("a packed alert has {packed} bytes, {} notes on its decision; batches of {BATCH}", row.decision.notes.len());
-    say("floor: rows of 1 KB appended by rowid", floor(dir.path(), &clock, seconds, 1_024));
-    say("floor: rows of 1.5 KB appended by rowid", floor(dir.path(), &clock, seconds, 1_536));
+    say("floor: rows of 1 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_024));
+    say("floor: rows of 1.5 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_536));
     let sub = |name: &str| dir.path().join(name);
     committer(&sub("a"), &clock, seconds, StoreOptions::new(clock.clone()), "decision + put of an existing alert (read first); decisions counted");
     let mut cold = StoreOptions::new(clock.clone());

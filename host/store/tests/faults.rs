@@ -160,6 +160,8 @@ fn a_panic_at_an_edge_ends_the_process_and_only_what_came_before_the_commit_is_l
         let dir = tempfile::tempdir().unwrap();
         let (survived, code, said) = run_child(what, dir.path(), failpoints, None);
         assert!(!survived && code == Some(74), "{failpoints}: {code:?} {said}");
+        // No other test's fail points while this one looks.
+        let _scenario = FailScenario::setup();
         write(&open_store(dir.path()), move |tx| {
             assert_eq!(tx.cursor()?, JournalId(cursor), "{failpoints}");
             Ok(())
@@ -202,6 +204,7 @@ fn a_disk_that_takes_no_more_is_said_and_survived() {
     // In KiB; and SIGXFSZ ignored, so that a write fails instead.
     let (survived, code, said) = run_child("limited", dir.path(), "", Some("ulimit -f 2048; trap '' XFSZ"));
     assert!(survived && code == Some(0), "{code:?} {said}");
+    let _scenario = FailScenario::setup();
     // With room again, everything goes on where it was.
     let journal = open_journal(dir.path());
     let head = journal.head().0;

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// How long a write may take before the store counts as not answering, in milliseconds.
 const PATIENCE_MS: i64 = 2_000;
 /// So many records waiting for the disk mean that senders are about to be refused.
-const JOURNAL_DEPTH: usize = 50_000;
+const JOURNAL_DEPTH: usize = 15_000;
 
 pub fn register(routes: &mut Routes) {
     routes.plain("/livez", Permission::Everybody("orchestrators have no token; it says only that the process answers"), get(live));

@@ -41,7 +41,9 @@ impl<'de> Deserialize<'de> for Pointer {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         let (path, is_absolute) = text.strip_prefix('#').map_or((&*text, false), |path| (path, true));
         if !(path.is_empty() || path.starts_with('/')) || path.len() > POINTER_BYTES {
-            return Err(de::Error::custom(format!("`{text}` is no JSON pointer: it begins with `/` (or `#/`), at most {POINTER_BYTES} bytes")));
+            return Err(de::Error::custom(format!(
+                "`{text}` is no JSON pointer: it begins with `/` (or `#/`), at most {POINTER_BYTES} bytes"
+            )));
         }
         Ok(Self { path: path.into(), is_absolute })
     }

@@ -179,8 +179,7 @@ mod tests {
 
     #[test]
     fn a_group_must_be_there() {
-        let condition: Condition<AlertField> =
-            serde_json::from_str(r#"{"any":[{"field":"source","regex":"(?P<tool>.)(.)"}]}"#).unwrap();
+        let condition: Condition<AlertField> = serde_json::from_str(r#"{"any":[{"field":"source","regex":"(?P<tool>.)(.)"}]}"#).unwrap();
         for (template, is_right) in [("{{tool}}{{1}}{{2}}{{0}}{{source}}", true), ("{{3}}", false), ("{{sorce}}", false)] {
             let template = Template::<AlertField>::parse(template).unwrap();
             assert_eq!(template.check(&condition).is_ok(), is_right, "{template:?}");

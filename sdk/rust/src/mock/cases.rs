@@ -78,7 +78,8 @@ impl Case {
                 mock::lookup_unavailable(&table, reason);
             }
             for (key, row) in rows.as_object().into_iter().flatten() {
-                let row: Vec<_> = row.as_object().into_iter().flatten().filter_map(|(name, value)| Some((&**name, value.as_str()?))).collect();
+                let row: Vec<_> =
+                    row.as_object().into_iter().flatten().filter_map(|(name, value)| Some((&**name, value.as_str()?))).collect();
                 mock::lookup(&table, key, &row);
             }
         }

@@ -11,8 +11,8 @@ use crate::mock::imports::with_caller;
 use crate::page::Page;
 use crate::reads::{AlertReads, Names, alert_bit, incident_bit, page_bit};
 use crate::types::{
-    Action, CommandResult, Destination, Grouping, Interaction, Label, Normalized, Outcome, Patch, Problem, Refusal, Reply, Request, Response,
-    Verdict,
+    Action, CommandResult, Destination, Grouping, Interaction, Label, Normalized, Outcome, Patch, Problem, Refusal, Reply, Request,
+    Response, Verdict,
 };
 use crate::wire::{automate, types};
 

@@ -1,0 +1,216 @@
+//! Who may do what: the matrix of roles and operations, made from the OpenAPI document, so that a new operation is in it by itself.
+
+use crate::house::{House, Parts, PUBLIC_URL, NOW, doubles::DoubleClock};
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::{Value, json};
+
+/// Every operation of the document: method, path as described, and its permission.
+fn operations() -> Vec<(String, String, String)> {
+    let parts = Parts::new(PUBLIC_URL, DoubleClock::at(NOW));
+    let document: Value = serde_json::from_str(&web::openapi(parts.web).to_json().unwrap()).unwrap();
+    let mut list = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let permission = operation["x-permission"].as_str().unwrap_or_else(|| panic!("{method} {path} names no permission"));
+            assert!(operation["responses"]["default"].is_object(), "{method} {path} says nothing of problems");
+            list.push((method.to_uppercase(), path.clone(), permission.to_owned()));
+        }
+    }
+    list
+}
+
+/// What each operation gets, so that whoever is allowed is not answered 4xx for another reason. Incident 1 and dead letter 1 are shop's.
+fn request_of(method: &str, path: &str) -> (String, Value) {
+    let id = match path {
+        p if p.contains("/users/") => "alice",
+        p if p.contains("/integrations/") => "shop-prometheus",
+        p if p.contains("/tokens/") => "0000000000000000000000000000000000000000000000000000000000000000",
+        _ => "1",
+    };
+    let filled = path.replace("{id}", id).replace("{name}", "rules").replace("{key}", "none");
+    let body = match (method, path.rsplit('/').next().unwrap()) {
+        ("POST", "notes") => json!({"text": "looked at it"}),
+        ("POST", "priority") => json!({"priority": "p1"}),
+        ("POST", "overrides") => json!({"rotation": "primary", "user": "bob", "from": "2026-03-28T10:00:00Z", "until": "2026-03-28T12:00:00Z"}),
+        ("POST", "plan" | "apply") => json!({"files": []}),
+        ("POST", "tokens") => json!({"label": "ci", "scope": "read"}),
+        ("POST", "password") => json!({"password": "correct horse battery"}),
+        _ => Value::Null,
+    };
+    (filled, body)
+}
+
+/// What a role may be answered. `Allowed` is anything but 401 and 403; what is not there for anybody is 404.
+#[derive(Debug, PartialEq, Clone, Copy)]
+enum Expected {
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    Allowed,
+}
+
+/// Roles: nobody, a forged token, a member of the other team, a reader and a responder of shop, a shop token on an admin, an administrator.
+const ROLES: [&str; 7] = ["nobody", "forged", "carol", "reader", "alice", "team-token", "admin"];
+
+fn expected(role: &str, permission: &str, path: &str) -> Expected {
+    use Expected::{Allowed, Forbidden, NotFound, Unauthorized};
+    match (role, permission) {
+        ("nobody" | "forged", _) => Unauthorized,
+        ("admin", _) => Allowed,
+        (_, "admin") => Forbidden,
+        // Of the other team: it does not even exist.
+        ("carol", "see-incident" | "change-incident" | "see-dead-letter" | "change-dead-letter") => NotFound,
+        ("carol", "responder") => NotFound,
+        ("reader", "change-incident" | "change-dead-letter" | "responder") => Forbidden,
+        (_, "known") if path.ends_with("tokens/{id}") => NotFound,
+        _ => Allowed,
+    }
+}
+
+#[tokio::test]
+async fn every_operation_admits_exactly_whom_its_permission_says() {
+    let operations = operations();
+    assert!(operations.len() >= 30, "the document lists {} operations", operations.len());
+    let mut checked = 0;
+    for (method, path, permission) in &operations {
+        // Each operation gets a house of its own: what one does must not hide what the next may.
+        let house = House::full().await;
+        for role in ROLES {
+            let who = match role {
+                "nobody" => String::new(),
+                "forged" => "rvt_forged".to_owned(),
+                "carol" => house.token(Some("carol"), "respond").await,
+                "reader" => house.token(Some("alice"), "read").await,
+                "alice" => house.token(Some("alice"), "respond admin").await,
+                "team-token" => house.token(Some("root"), "respond/shop").await,
+                _ => house.token(Some("root"), "admin").await,
+            };
+            let (filled, body) = request_of(method, path);
+            let answer = house.json(method, &filled, &who, body).await;
+            let status = answer.status.as_u16();
+            let fits = match expected(role, permission, path) {
+                Expected::Unauthorized => status == 401,
+                Expected::Forbidden => status == 403,
+                Expected::NotFound => status == 404,
+                // Somebody before may have resolved it, or the thing named is not there.
+                Expected::Allowed => status != 401 && status != 403 && status < 500,
+            };
+            assert!(fits, "{role} {method} {path} ({permission}): {status} {}", answer.body);
+            if status >= 400 {
+                assert_eq!(answer.header("content-type"), "application/problem+json", "{role} {method} {path}");
+                assert!(!answer.value()["remedy"].as_str().unwrap().is_empty());
+            }
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, operations.len() * ROLES.len());
+}
+
+#[tokio::test]
+async fn lists_hold_only_what_is_of_the_callers_teams() {
+    let house = House::full().await;
+    let ids = |answer: &Value| answer["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    let carol = house.token(Some("carol"), "respond").await;
+    let alice = house.token(Some("alice"), "read").await;
+    let root = house.token(Some("root"), "admin").await;
+    let one_team = house.token(Some("root"), "read/ops").await;
+    let foreign_scope = house.token(Some("carol"), "read/shop").await;
+    let list = "/api/v1/incidents";
+    assert_eq!(ids(&house.get(list, &carol).await.value()), [7]);
+    assert_eq!(ids(&house.get(list, &one_team).await.value()), [7]);
+    assert_eq!(ids(&house.get(list, &alice).await.value()), [6, 5, 4, 3, 2, 1]);
+    assert_eq!(ids(&house.get(list, &root).await.value()), [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(ids(&house.get(list, &foreign_scope).await.value()).len(), 0, "a scope never widens what its user may");
+    assert_eq!(house.get("/api/v1/incidents?team=shop", &carol).await.status, 404);
+    assert_eq!(ids(&house.get("/api/v1/dead-letters", &carol).await.value()), [2]);
+    assert_eq!(ids(&house.get("/api/v1/integrations", &carol).await.value()), ["ops-nagios"]);
+    let rotations = house.get("/api/v1/on-call", &carol).await.value();
+    assert_eq!(rotations["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rotations["items"][0]["rotation"], "ops");
+    assert_eq!(ids(&house.get("/api/v1/overrides", &carol).await.value()).len(), 0);
+}
+
+#[tokio::test]
+async fn pages_too_need_a_session_and_the_team() {
+    let house = House::full().await;
+    for path in ["/", "/incidents/1", "/on-call", "/pipeline", "/dead-letters/1"] {
+        let answer = house.get(path, "").await;
+        assert_eq!(answer.status, 303, "{path}");
+        assert!(answer.header("location").starts_with("/sign-in?next=%2F"), "{}", answer.header("location"));
+    }
+    let (carol, csrf) = house.session("carol").await;
+    for path in ["/incidents/1", "/incidents/1/alerts/1", "/dead-letters/1", "/live/incidents/1"] {
+        assert_eq!(house.get(path, &carol).await.status, 404, "{path}");
+    }
+    for path in ["/incidents/1/acknowledge", "/incidents/1/resolve", "/incidents/1/note", "/dead-letters/1/discard"] {
+        assert_eq!(house.post(path, &carol, &[("csrf", &csrf), ("text", "x")]).await.status, 404, "{path}");
+    }
+    assert_eq!(house.incident(1).await.status.as_str(), "firing");
+    assert!(!house.get("/", &carol).await.body.contains("Checkout is slow"));
+}
+
+#[tokio::test]
+async fn somebody_who_was_paged_may_answer_across_teams() {
+    let house = House::full().await;
+    let (carol, csrf) = house.session("carol").await;
+    let row = domain::page::Outbox {
+        id: domain::id::OutboxId(9),
+        key: "paged-carol".into(),
+        incident: Some(domain::id::IncidentId(1)),
+        run: None,
+        user: Some("carol".into()),
+        contact: domain::contact::Contact { kind: "mail".into(), address: "carol@example.org".into() },
+        contact_index: 0,
+        purpose: domain::page::Purpose::Escalation(2),
+        state: domain::page::OutboxState::Accepted,
+        tries: 1,
+        queued_at: NOW,
+        next_at: None,
+        reference: None,
+        last_error: None,
+    };
+    house.store.write(move |tx| tx.add_outbox(&row)).await.unwrap();
+    assert_eq!(house.get("/incidents/1", &carol).await.status, 200);
+    assert_eq!(house.post("/incidents/1/acknowledge", &carol, &[("csrf", &csrf)]).await.status, 303);
+    assert_eq!(house.incident(1).await.responders, ["carol".into()]);
+    let token = house.token(Some("carol"), "respond/ops").await;
+    assert_eq!(house.get("/api/v1/incidents/1", &token).await.status, 404, "a token stays within its scope");
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_or_a_token() {
+    use axum::extract::ConnectInfo;
+    let house = House::full().await;
+    let from = |peer: &str, forwarded: bool| {
+        let mut request = Request::get("/metrics").extension(ConnectInfo(peer.parse::<std::net::SocketAddr>().unwrap()));
+        if forwarded {
+            request = request.header("x-forwarded-for", "198.51.100.7");
+        }
+        request.body(Body::empty()).unwrap()
+    };
+    assert_eq!(house.ask(from("127.0.0.1:9", false)).await.body, "reveille_up 1\n");
+    assert_eq!(house.ask(from("127.0.0.1:9", true)).await.status, 401, "a proxy on this machine speaks for others");
+    assert_eq!(house.ask(from("192.0.2.1:9", false)).await.status, 401);
+    let token = house.token(Some("root"), "read").await;
+    assert_eq!(house.get("/metrics", &token).await.status, 200);
+}
+
+#[tokio::test]
+async fn withdrawn_expired_and_orphaned_tokens_open_nothing() {
+    let house = House::full().await;
+    let token = house.token(Some("alice"), "read").await;
+    assert_eq!(house.get("/api/v1/me", &token).await.status, 200);
+    house.clock.set(NOW.plus_seconds(86_400));
+    assert_eq!(house.get("/api/v1/me", &token).await.status, 401, "expired");
+    house.clock.set(NOW);
+    let orphan = house.token(Some("somebody-who-left"), "admin").await;
+    assert_eq!(house.get("/api/v1/me", &orphan).await.status, 401);
+    let unknown_scope = house.token(Some("root"), "everything").await;
+    assert_eq!(house.get("/api/v1/me", &unknown_scope).await.status, 401);
+    let (session, _) = house.session("alice").await;
+    let as_bearer = session.replace("reveille=", "");
+    let request = Request::get("/api/v1/me").header(header::AUTHORIZATION, format!("Bearer {as_bearer}")).body(Body::empty()).unwrap();
+    assert_eq!(house.ask(request).await.status, 401, "a session is no API token");
+    assert_eq!(house.get("/api/v1/me", &format!("reveille={token}")).await.status, 401, "and a token no session");
+}
