@@ -8,5 +8,7 @@ mod dialect;
 mod door;
 mod keys;
 mod request;
+mod snippet;
 
 pub use door::{CompatParts, router};
+pub use snippet::snippets;

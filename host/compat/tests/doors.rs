@@ -1,4 +1,5 @@
 //! The front doors over a real engine: who is let in, and how each sender is answered.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 #[path = "../../pipeline/tests/support/mod.rs"]
 mod support;

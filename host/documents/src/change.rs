@@ -120,7 +120,9 @@ fn step_changes(before: &PolicyDocument, after: &PolicyDocument) -> Vec<String> 
                 let was = match (targets(old) == targets(new), delay_words(old) == delay_words(new)) {
                     (true, _) => delay_words(old),
                     (false, true) => targets(old),
-                    (false, false) => format!("{}{}", targets(old), if after_words(old).is_empty() { " at once".into() } else { after_words(old) }),
+                    (false, false) => {
+                        format!("{}{}", targets(old), if after_words(old).is_empty() { " at once".into() } else { after_words(old) })
+                    }
                 };
                 words.push(format!("step {number} now pages {} {now} (was {was})", targets(new)));
             }

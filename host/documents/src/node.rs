@@ -128,9 +128,7 @@ impl Node {
             Json::String(text) => Value::Text(text.clone()),
             Json::Array(items) => Value::List(items.iter().map(Self::from_json).collect()),
             Json::Object(map) => Value::Map(
-                map.iter()
-                    .map(|(key, value)| Entry { key: key.clone(), place: Place::default(), node: Self::from_json(value) })
-                    .collect(),
+                map.iter().map(|(key, value)| Entry { key: key.clone(), place: Place::default(), node: Self::from_json(value) }).collect(),
             ),
         };
         Self { place: Place::default(), value }
@@ -177,7 +175,7 @@ impl Lines<'_> {
     pub fn place(&self, byte: usize) -> Place {
         let before = &self.0.as_bytes()[..byte.min(self.0.len())];
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = before.split(|b| *b == b'\n').count();
         let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
         Place { line: line as u32, column: column as u32 }
     }

@@ -123,10 +123,8 @@ const DEFAULT_PORT: u16 = 443;
 
 impl Judge<'_> {
     fn tell(&mut self, path: &[&str], message: impl Into<String>) {
-        let path: Vec<Segment> = path
-            .iter()
-            .map(|part| part.parse().map_or_else(|_| Segment::Key((*part).to_owned()), Segment::Index))
-            .collect();
+        let path: Vec<Segment> =
+            path.iter().map(|part| part.parse().map_or_else(|_| Segment::Key((*part).to_owned()), Segment::Index)).collect();
         self.report.tell(self.root.place_of(&path), &path, message);
     }
 

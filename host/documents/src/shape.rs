@@ -117,7 +117,8 @@ fn check_choice(branches: &[Json], node: &Node, path: &mut Vec<Segment>, report:
     match fitting {
         Some(branch) => check(branch, node, path, report),
         None => {
-            let mut names: Vec<String> = branches.iter().flat_map(types).filter(|n| *n != "null").map(|n| type_words(n).to_owned()).collect();
+            let mut names: Vec<String> =
+                branches.iter().flat_map(types).filter(|n| *n != "null").map(|n| type_words(n).to_owned()).collect();
             names.dedup();
             report.tell(node.place, path, format!("must be {}, not {}", listed(&names, "or"), node.what()));
         }

@@ -1,5 +1,7 @@
 //! Folders of documents with what must come of them: problems to the word, and plans to the word. A new case is a new folder.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use documents::{Bundle, ServerFile, diff};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! What documents mean: the installation and the server's settings that come of them.
 
-use documents::server::{AllowSection, Algorithm, LogFormat, SecretSection, SmtpTls};
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use documents::server::{Algorithm, AllowSection, LogFormat, SecretSection, SmtpTls};
 use documents::{Bundle, ServerFile, Source};
 use domain::escalation::{Step, Target};
 use domain::id::{PolicyId, RotationId, TeamId, UserId};
@@ -61,8 +63,8 @@ fn grants_are_held_against_the_server() {
     assert_eq!(
         told,
         [
-            "reveille.yaml:77:8: grant webhook: keys[0]: the server has no [keys.signing]",
-            "reveille.yaml:78:11: grant webhook: secrets[0]: the server has no [secrets.hook]; did you mean `hooks`?",
+            "reveille.yaml:76:8: grant webhook: keys[0]: the server has no [keys.signing]",
+            "reveille.yaml:77:11: grant webhook: secrets[0]: the server has no [secrets.hook]; did you mean `hooks`?",
         ]
     );
 }
@@ -76,7 +78,8 @@ fn stored_json_that_is_none_is_told() {
 
 #[test]
 fn too_much_is_refused_in_few_words() {
-    let many: String = (0..500).map(|n| format!("---\nkind: Team\nid: t{n}\nmembers: [nobody]\n")).collect();
+    let teams: Vec<String> = (0..500).map(|n| format!("kind: Team\nid: t{n}\nmembers: [nobody]\n")).collect();
+    let many = teams.join("---\n");
     let problems = file(&many).check().unwrap_err();
     assert_eq!(problems.len(), documents::problem::PROBLEMS_LIMIT + 1);
     assert_eq!(problems.last().unwrap().message, "and 301 more problems");

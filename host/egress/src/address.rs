@@ -21,8 +21,8 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8) -> IpNet {
 }
 
 const fn v6(segments: [u16; 8], length: u8) -> IpNet {
-    let [a, b, c, d, e, f, g, h] = segments;
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length))
+    let s = segments;
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]), length))
 }
 
 /// From the IANA special-purpose address registries (RFC 6890 and its updates) and the providers' documents for metadata. The first
@@ -73,11 +73,10 @@ pub(crate) fn classify(address: IpAddr) -> Class {
 /// The IPv4 address that an IPv6 address stands for, where it is one in disguise: mapped, translated (NAT64) or tunnelled (6to4).
 fn unwrapped(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
-    let [a, b, c, d, e, f, g, h] = v6.segments();
+    let segments = v6.segments();
     let inner = |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => inner(g, h),
-        [0x2002, ..] => inner(b, c),
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => inner(high, low),
         _ => address,
     }
 }
@@ -103,9 +102,28 @@ mod tests {
     fn inside_is_private_in_every_disguise() {
         check(
             &[
-                "127.0.0.1", "127.255.255.254", "::1", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
-                "100.127.255.255", "169.254.0.1", "fe80::1", "febf::1", "fc00::1", "fdff::1", "fec0::1", "::ffff:127.0.0.1",
-                "::ffff:10.1.2.3", "64:ff9b::7f00:1", "64:ff9b::c0a8:101", "64:ff9b:1::1", "2002:7f00:1::", "2002:c0a8:101::1",
+                "127.0.0.1",
+                "127.255.255.254",
+                "::1",
+                "10.0.0.1",
+                "172.16.0.1",
+                "172.31.255.255",
+                "192.168.1.1",
+                "100.64.0.1",
+                "100.127.255.255",
+                "169.254.0.1",
+                "fe80::1",
+                "febf::1",
+                "fc00::1",
+                "fdff::1",
+                "fec0::1",
+                "::ffff:127.0.0.1",
+                "::ffff:10.1.2.3",
+                "64:ff9b::7f00:1",
+                "64:ff9b::c0a8:101",
+                "64:ff9b:1::1",
+                "2002:7f00:1::",
+                "2002:c0a8:101::1",
             ],
             |c| matches!(c, Class::Private(_)),
         );
@@ -122,8 +140,20 @@ mod tests {
     fn nothing_is_sent_to_many_or_to_nobody() {
         check(
             &[
-                "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "192.0.2.1", "::", "ff02::1",
-                "2001:db8::1", "2001::1", "::ffff:0.0.0.0", "::7f00:1", "100::1",
+                "0.0.0.0",
+                "0.1.2.3",
+                "224.0.0.1",
+                "239.255.255.255",
+                "240.0.0.1",
+                "255.255.255.255",
+                "192.0.2.1",
+                "::",
+                "ff02::1",
+                "2001:db8::1",
+                "2001::1",
+                "::ffff:0.0.0.0",
+                "::7f00:1",
+                "100::1",
             ],
             |c| matches!(c, Class::Never(_)),
         );

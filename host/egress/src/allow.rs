@@ -52,9 +52,9 @@ pub(crate) async fn checked(resolver: &dyn Resolve, host: &str, shown: &str, tru
     let literal = host.parse::<IpAddr>().ok();
     let addresses = match literal {
         Some(address) => vec![address],
-        None => resolver.resolve(host.to_owned()).await.map_err(|error| {
-            EgressError::Unreachable(format!("cannot resolve {shown}: {error}"))
-        })?,
+        None => {
+            resolver.resolve(host.to_owned()).await.map_err(|error| EgressError::Unreachable(format!("cannot resolve {shown}: {error}")))?
+        }
     };
     if addresses.is_empty() {
         return Err(EgressError::Unreachable(format!("cannot resolve {shown}: it has no address")));

@@ -48,8 +48,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub fn new(settings: Smtp, further: &[CertificateDer<'static>]) -> Result<Self, MailError> {
-        let from: Mailbox =
-            settings.from.parse().map_err(|source| MailError::From { from: settings.from.clone(), source })?;
+        let from: Mailbox = settings.from.parse().map_err(|source| MailError::From { from: settings.from.clone(), source })?;
         let failed = |source| MailError::Tls { host: settings.host.clone(), source };
         let mut tls = TlsParameters::builder(settings.host.clone());
         for certificate in further {

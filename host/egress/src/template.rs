@@ -79,7 +79,9 @@ impl Place {
     pub fn escape(self, value: &str) -> Result<String, &'static str> {
         match self {
             Self::Url | Self::Form => Ok(utf8_percent_encode(value, URL_VALUE).to_string()),
-            Self::Header if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') => Err("holds a line break or another control character"),
+            Self::Header if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') => {
+                Err("holds a line break or another control character")
+            }
             Self::Header | Self::Plain => Ok(value.to_owned()),
             Self::Json => {
                 let quoted = serde_json::Value::String(value.to_owned()).to_string();

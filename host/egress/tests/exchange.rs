@@ -1,13 +1,15 @@
 //! What goes out arrives, and what comes back is bounded.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod house;
 
 use bytes::Bytes;
 use domain::inbound::Method;
 use domain::page::HttpRequest;
 use egress::EgressSettings;
-use http_body_util::Full;
 use house::{Names, Receiver, allowing, answering, certificate, entry, ok, outside, outside_with, plugin, post};
+use http_body_util::Full;
 use hyper::Response;
 use ports::{Egress, EgressError};
 use std::sync::Arc;
@@ -104,7 +106,8 @@ async fn one_host_gets_so_many_at_a_time() {
     }
     assert_eq!(most.load(Ordering::SeqCst), 2);
     let crowded = outside(EgressSettings { in_flight: 1, ..allowing(receiver.address) });
-    let (a, b) = tokio::join!(crowded.http(post(&receiver.url("/"), ""), plugin(&[])), crowded.http(post(&receiver.url("/"), ""), plugin(&[])));
+    let (a, b) =
+        tokio::join!(crowded.http(post(&receiver.url("/"), ""), plugin(&[])), crowded.http(post(&receiver.url("/"), ""), plugin(&[])));
     assert_eq!([a.is_ok(), b.is_ok()].iter().filter(|ok| **ok).count(), 1);
 }
 

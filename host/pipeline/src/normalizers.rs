@@ -57,9 +57,15 @@ impl Normalizers {
     }
 }
 
+/// A plugin and its instance. The plugin is kept beside it, so that its address, which is the key, stays its own.
+struct Warm {
+    _plugin: Arc<dyn Plugin>,
+    instance: Box<dyn Instance>,
+}
+
 /// A thread of the pool; runs until it has to stop.
 pub fn work(jobs: &Receiver<Job>, stopping: &AtomicBool) {
-    let mut warm: HashMap<*const (), (Arc<dyn Plugin>, Box<dyn Instance>)> = HashMap::new();
+    let mut warm: HashMap<*const (), Warm> = HashMap::new();
     loop {
         let Job { plugin, inbound, told } = match jobs.recv_timeout(LOOK_UP) {
             Ok(job) => job,
@@ -73,12 +79,8 @@ pub fn work(jobs: &Receiver<Job>, stopping: &AtomicBool) {
         if warm.len() >= WARM_LIMIT && !warm.contains_key(&key) {
             warm.clear();
         }
-        // The plugin is kept beside its instance, so its address stays its own.
-        let (_, instance) = warm.entry(key).or_insert_with(|| {
-            let instance = plugin.instance();
-            (plugin, instance)
-        });
-        let outcome = catch_unwind(AssertUnwindSafe(|| instance.normalize(&inbound)));
+        let held = warm.entry(key).or_insert_with(|| Warm { instance: plugin.instance(), _plugin: plugin });
+        let outcome = catch_unwind(AssertUnwindSafe(|| held.instance.normalize(&inbound)));
         let outcome = outcome.unwrap_or_else(|_| {
             warm.remove(&key);
             Err(CallFailure::Trapped("the host panicked while it called the plugin".to_owned()))

@@ -46,16 +46,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn new(identity: Arc<Identity>, ceiling: Ceiling) -> Self {
-        Self {
-            identity,
-            ceiling,
-            now: Millis(0),
-            lines: 0,
-            dropped: 0,
-            printed: String::new(),
-            words: String::new(),
-            draws: 0,
-        }
+        Self { identity, ceiling, now: Millis(0), lines: 0, dropped: 0, printed: String::new(), words: String::new(), draws: 0 }
     }
 
     /// A call begins; `now` is its time as far as its declared input tells.

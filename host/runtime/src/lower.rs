@@ -2,7 +2,8 @@
 
 use crate::bindings::exports::reveille::plugin::{normalize, notify};
 use crate::bindings::reveille::plugin::types::{
-    self, AlertParam, ContactParam, HttpResponse, Incident, InboundHttp, InboundMessage, LinkParam, Method, Priority, Severity, Status, User,
+    self, AlertParam, ContactParam, HttpResponse, InboundHttp, InboundMessage, Incident, LinkParam, Method, Priority, Severity, Status,
+    User,
 };
 use crate::reads::{AlertReads, Names, Reads, alert_bit, incident_bit, page_bit};
 use domain::alert::{Alert, Label, Link};

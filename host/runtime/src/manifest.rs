@@ -13,7 +13,20 @@ use toml::de::{DeString, DeTable, DeValue};
 type Entry<'i> = Spanned<DeValue<'i>>;
 
 const KEYS: [&str; 14] = [
-    "name", "version", "api", "hooks", "reads", "lookups", "keys", "state", "assets", "isolation", "headers", "contacts", "limits", "settings",
+    "name",
+    "version",
+    "api",
+    "hooks",
+    "reads",
+    "lookups",
+    "keys",
+    "state",
+    "assets",
+    "isolation",
+    "headers",
+    "contacts",
+    "limits",
+    "settings",
 ];
 const LIMIT_KEYS: [&str; 3] = ["memory", "deadline", "state-keys"];
 const CONTACT_KEYS: [&str; 4] = ["kind", "label", "pattern", "purposes"];
@@ -251,7 +264,7 @@ impl Source<'_> {
             return Err(self.at_key(table, key, &format!("`{text}` has to be a whole number of {names}, such as \"16{}\"", units[0].0)));
         };
         if amount > most {
-            let (unit, factor) = units.iter().rev().find(|(_, factor)| most % factor == 0).unwrap_or(&units[0]);
+            let (unit, factor) = units.iter().filter(|(_, factor)| most.is_multiple_of(*factor)).max_by_key(|(_, factor)| *factor).unwrap_or(&units[0]);
             return Err(self.at_key(table, key, &format!("`{key}` is more than this host allows: {}{unit}", most / factor)));
         }
         Ok(Some(amount))

@@ -63,7 +63,9 @@ impl Prepared {
             let no_field = |name| format!("`configure` gave back `{name}`, which is no field");
             let reads = Reads::parse(narrowed.iter().map(String::as_str)).map_err(no_field)?;
             if let Some(beyond) = narrowed.iter().find(|name| Reads::parse([name.as_str()]).is_ok_and(|one| !place.reads.covers(&one))) {
-                return Err(format!("`configure` wants to read `{beyond}`, which plugin.toml does not declare: add \"{beyond}\" to `reads`"));
+                return Err(format!(
+                    "`configure` wants to read `{beyond}`, which plugin.toml does not declare: add \"{beyond}\" to `reads`"
+                ));
             }
             place.reads = reads;
         }

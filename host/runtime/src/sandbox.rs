@@ -102,7 +102,10 @@ impl Sandbox {
         let text = String::from_utf8(text).map_err(|_| "plugin.toml is not UTF-8".to_owned())?;
         let manifest = Manifest::parse(&text, &self.settings.limits)?;
         if manifest.name != name {
-            return Err(format!("plugin.toml says `name = \"{}\"`, and its folder is called `{name}`: they have to be the same", manifest.name));
+            return Err(format!(
+                "plugin.toml says `name = \"{}\"`, and its folder is called `{name}`: they have to be the same",
+                manifest.name
+            ));
         }
         let path = folder.join("plugin.wasm");
         let component = read_file(&path, self.settings.limits.component_bytes)?;
@@ -187,7 +190,10 @@ impl PluginHost for Sandbox {
             Ok(names) => names,
             Err(reason) => return vec![Err(LoadError { plugin: "*".into(), reason })],
         };
-        names.into_iter().map(|name| self.find(&name).map(|found| found.info).map_err(|reason| LoadError { plugin: name, reason })).collect()
+        names
+            .into_iter()
+            .map(|name| self.find(&name).map(|found| found.info).map_err(|reason| LoadError { plugin: name, reason }))
+            .collect()
     }
 
     fn prepare(&self, used: &PluginUse, stage: Stage, grant: &Grant, around: &Surroundings) -> Result<Arc<dyn Plugin>, LoadError> {

@@ -29,7 +29,10 @@ impl Shape {
         for payload in Parser::new(0).parse_all(component) {
             match payload.map_err(damaged)? {
                 Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                    return Err("plugin.wasm is a core module, not a component: build it for wasm32-wasip2, or run `wasm-tools component new`".into());
+                    return Err(
+                        "plugin.wasm is a core module, not a component: build it for wasm32-wasip2, or run `wasm-tools component new`"
+                            .into(),
+                    );
                 }
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
@@ -64,7 +67,9 @@ impl Shape {
             if let Some((_, version)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'))
                 && version != VERSION
             {
-                return Err(format!("was built for contract {version}, and this host speaks {VERSION}: build it again, or upgrade the host"));
+                return Err(format!(
+                    "was built for contract {version}, and this host speaks {VERSION}: build it again, or upgrade the host"
+                ));
             }
         }
         if !self.exports.iter().any(|export| *export == interface("lifecycle")) {
@@ -93,7 +98,9 @@ fn check_import(import: &str, manifest: &Manifest) -> Result<(), String> {
         if CLOSED_WORLD.iter().any(|package| import.starts_with(package)) {
             return Ok(());
         }
-        return Err(format!("imports `{import}`, which no plugin gets: a plugin has no network, files or sockets, it asks tables through `lookup`"));
+        return Err(format!(
+            "imports `{import}`, which no plugin gets: a plugin has no network, files or sockets, it asks tables through `lookup`"
+        ));
     };
     if matches!(name, "types" | "log" | "assets") {
         return Ok(());

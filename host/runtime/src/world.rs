@@ -49,8 +49,9 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linker<Cell
 /// The answer to one function of WASI, whatever its version.
 fn answer(world: &mut LinkerInstance<'_, Cell>, interface: &str, function: &str) -> Result<()> {
     match (interface, function) {
-        ("cli/environment", "initial-cwd")
-        | ("cli/terminal-stdin" | "cli/terminal-stdout" | "cli/terminal-stderr", _) => constant(world, function, || Val::Option(None)),
+        ("cli/environment", "initial-cwd") | ("cli/terminal-stdin" | "cli/terminal-stdout" | "cli/terminal-stderr", _) => {
+            constant(world, function, || Val::Option(None))
+        }
         ("cli/environment", _) | ("filesystem/preopens", "get-directories") => constant(world, function, || Val::List(Vec::new())),
         ("cli/stdin", _) => resource(world, function, |store| own::<Nothing>(store)),
         ("cli/stdout" | "cli/stderr", _) => resource(world, function, |store| own::<Output>(store)),
@@ -85,7 +86,10 @@ fn answer(world: &mut LinkerInstance<'_, Cell>, interface: &str, function: &str)
 }
 
 fn constant(world: &mut LinkerInstance<'_, Cell>, function: &str, value: fn() -> Val) -> Result<()> {
-    world.func_new(function, move |_, _, _, results| set(results, value()))
+    world.func_new(function, move |mut store, _, parameters, results| {
+        release(&mut store, parameters)?;
+        set(results, value())
+    })
 }
 
 fn from_cell(world: &mut LinkerInstance<'_, Cell>, function: &str, value: fn(&mut Cell) -> Result<Val>) -> Result<()> {
@@ -100,7 +104,8 @@ fn resource(
     function: &str,
     make: fn(&mut StoreContextMut<'_, Cell>) -> Result<ResourceAny>,
 ) -> Result<()> {
-    world.func_new(function, move |mut store, _, _, results| {
+    world.func_new(function, move |mut store, _, parameters, results| {
+        release(&mut store, parameters)?;
         let made = make(&mut store)?;
         set(results, Val::Resource(made))
     })
@@ -120,6 +125,7 @@ fn print(world: &mut LinkerInstance<'_, Cell>, function: &str) -> Result<()> {
             let bytes: Vec<u8> = bytes.iter().map(|byte| if let Val::U8(byte) = byte { *byte } else { b'?' }).collect();
             store.data_mut().print(&bytes);
         }
+        release(&mut store, parameters)?;
         set(results, Val::Result(Ok(None)))
     })
 }
@@ -137,6 +143,16 @@ fn random_bytes(world: &mut LinkerInstance<'_, Cell>, function: &str) -> Result<
         bytes.truncate(*length as usize);
         set(results, Val::List(bytes))
     })
+}
+
+/// Gives back the handles that came with a call: those of dynamic calls are not given back by themselves.
+fn release(store: &mut StoreContextMut<'_, Cell>, parameters: &[Val]) -> Result<()> {
+    for parameter in parameters {
+        if let Val::Resource(handle) = parameter {
+            handle.resource_drop(&mut *store)?;
+        }
+    }
+    Ok(())
 }
 
 fn set(results: &mut [Val], value: Val) -> Result<()> {

@@ -36,7 +36,8 @@ fn a_call_with_three_fields_costs() {
     house.install("whole", "quick", HOOKS, "reads = [\"*\"]\n");
     house.install("fresh", "quick", HOOKS, &format!("{READS}isolation = \"per-call\"\n"));
     let alert = full_alert();
-    for (what, plugin, calls) in [("3 fields", "quick", 500_000), ("all 16 fields", "whole", 200_000), ("3 fields, fresh instance", "fresh", 5_000)]
+    for (what, plugin, calls) in
+        [("3 fields", "quick", 500_000), ("all 16 fields", "whole", 200_000), ("3 fields, fresh instance", "fresh", 5_000)]
     {
         let mut instance = house.prepare(plugin, Stage::Filter, "{}").unwrap().instance();
         let micros = micros_per_call(calls, || drop(black_box(instance.filter(black_box(&alert)))));

@@ -33,7 +33,10 @@ fn only_declared_fields_of_an_alert_cross_the_boundary() {
         (r#""entity", "received_at""#, "; entity=checkout-latency; received_at=2000"),
         (r#""labels.team", "labels.absent""#, "; labels=team:payments"),
         (r#""labels.*", "annotations.runbook""#, "; labels=host:web1,team:payments,zone:a; annotations=runbook:r1"),
-        (r#""details", "source", "group", "links""#, "; details=p99 is 4 s; source=prometheus; group=latency; links=https://graphs.example/1"),
+        (
+            r#""details", "source", "group", "links""#,
+            "; details=p99 is 4 s; source=prometheus; group=latency; links=https://graphs.example/1",
+        ),
         (r#""incident.*", "page.*""#, ""),
         (
             r#""*""#,
@@ -105,6 +108,8 @@ fn view() -> IncidentView {
         resolved_at: None,
         last_alert_at: Millis(6000),
         alert_count: 3,
+        entity_count: 1,
+        acknowledged_severity: None,
         firing: [0, 0, 0, 1],
         responders: vec!["alice".into()],
         labels: full_alert().labels,

@@ -40,9 +40,8 @@ fn imports_that_the_manifest_does_not_ask_for_are_refused() {
 
 #[test]
 fn what_is_not_granted_or_not_there_is_refused() {
-    let asks = |lookups: &str, keys: &str| {
-        refusal("mischief", MISCHIEF_HOOKS, Stage::Filter, &format!("lookups = [{lookups}]\nkeys = [{keys}]"))
-    };
+    let asks =
+        |lookups: &str, keys: &str| refusal("mischief", MISCHIEF_HOOKS, Stage::Filter, &format!("lookups = [{lookups}]\nkeys = [{keys}]"));
     assert_eq!(
         asks(r#""salaries""#, r#""hook""#),
         "asks for the table `salaries`, which is not granted: add `salaries` to grants.a-plugin.lookups"

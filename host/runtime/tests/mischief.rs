@@ -188,11 +188,8 @@ fn normalized_alerts_are_put_in_order() {
     assert!(long.entity.len() == 512 && long.entity.starts_with("eee"), "{}", long.entity);
 
     assert_eq!(normalize("many"), Err(CallFailure::Trapped("gave 1001 events, and 1000 are the most".into())));
-    let command = Command {
-        subject: Subject::Entity("db".into()),
-        actor: Actor::Integration("".into()),
-        operation: Operation::Acknowledge,
-    };
+    let command =
+        Command { subject: Subject::Entity("db".into()), actor: Actor::Integration("".into()), operation: Operation::Acknowledge };
     assert_eq!(normalize("acknowledge").unwrap().unwrap().events, [Event::Command(command)]);
     assert!(matches!(normalize("snooze"), Err(CallFailure::Internal(why)) if why.contains("snooze-seconds")));
 }

@@ -123,11 +123,13 @@ struct Rates {
 
 /// Runs `batch` for so long.
 fn measure(clock: &Real, seconds: u64, thread: &str, mut batch: impl FnMut(u64) -> u64) -> Rates {
+    // Once beforehand, so that every thread has begun and the files are there.
+    let warm = batch(0);
     let used_before = used(thread);
     let (began, mut written, mut longest) = (clock.elapsed(), 0, Duration::ZERO);
     while clock.elapsed() - began < Duration::from_secs(seconds) {
         let before = clock.elapsed();
-        written += batch(written);
+        written += batch(warm + written);
         longest = longest.max(clock.elapsed() - before);
     }
     let cpu = used(thread).zip(used_before).map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6 / written as f64);
@@ -142,7 +144,8 @@ fn say(what: &str, rates: &Rates) {
 /// Plain appends by rowid of rows of `bytes`, batches of 512, one fsync each: what this disk and SQLite can do at all.
 fn floor(dir: &Path, clock: &Real, seconds: u64, bytes: usize) -> Rates {
     let on = Connection::open(dir.join(format!("floor-{bytes}.db"))).expect("opens");
-    on.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, body BLOB)").expect("sets up");
+    on.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE row (id INTEGER PRIMARY KEY, body BLOB)")
+        .expect("sets up");
     let body = vec![7; bytes];
     measure(clock, seconds, "store_bench", |_| {
         on.execute_batch("BEGIN IMMEDIATE").expect("begins");
@@ -200,9 +203,12 @@ fn journal(dir: &Path, clock: &Real, seconds: u64, options: JournalOptions) {
         let (told, answers) = mpsc::channel();
         for _ in 0..BATCH {
             let told = told.clone();
-            journal.append(record.clone(), Box::new(move |result| {
+            journal.append(
+                record.clone(),
+                Box::new(move |result| {
                     let _ = told.send(result.expect("appends"));
-                }));
+                }),
+            );
         }
         drop(told);
         answers.iter().count() as u64
@@ -223,7 +229,13 @@ fn main() {
     say("floor: rows of 1 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_024));
     say("floor: rows of 1.5 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_536));
     let sub = |name: &str| dir.path().join(name);
-    committer(&sub("a"), &clock, seconds, StoreOptions::new(clock.clone()), "decision + put of an existing alert (read first); decisions counted");
+    committer(
+        &sub("a"),
+        &clock,
+        seconds,
+        StoreOptions::new(clock.clone()),
+        "decision + put of an existing alert (read first); decisions counted",
+    );
     let mut cold = StoreOptions::new(clock.clone());
     cold.heat_bytes = 0;
     committer(&sub("b"), &clock, seconds, cold, "the same without the writer's memory");

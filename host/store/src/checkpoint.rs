@@ -155,8 +155,8 @@ impl Work {
             Kind::Store => store_checkpoint(),
             Kind::Journal => journal_checkpoint(),
         };
-        let carried =
-            planted.and_then(|()| self.on.query_row(sql, (), |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))));
+        let carried = planted
+            .and_then(|()| self.on.query_row(sql, (), |row| Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))));
         match carried {
             Ok((busy, in_log, carried)) => {
                 self.gate.carried.store(u32::try_from(carried).unwrap_or(0), Ordering::Release);

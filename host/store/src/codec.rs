@@ -113,6 +113,16 @@ pub(crate) fn stored<T: Number>(value: Option<T>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::alert::{Alert, Severity};
+
+    /// By postcard's specification, not by its output: whoever changes the alert sees here that [`FORMAT`] has to follow.
+    #[test]
+    fn an_alert_is_packed_as_format_1_says() {
+        let packed = pack("pack", &Alert::firing("db", Severity::Critical, Millis(1))).unwrap();
+        // Format; entity; firing, critical; seven fields that are not there; 1 in zigzag; no expiry; three empty lists.
+        let expected = [&[1, 2][..], b"db", &[0, 3], &[0; 7], &[2], &[0], &[0; 3]].concat();
+        assert_eq!(packed, expected);
+    }
 
     #[test]
     fn a_format_that_is_not_known_is_said() {

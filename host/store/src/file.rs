@@ -4,6 +4,7 @@ use crate::error::OpenError;
 use crate::lock::Lock;
 use crate::options::Synchronous;
 use crate::schema::Schema;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ pub(crate) fn open_checkpointer(path: &Path, synchronous: Synchronous) -> Result
 fn tune(connection: &Connection, page_cache_kib: u32) -> Result<(), rusqlite::Error> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY)?;
+    // Plans must not depend on bound values: SQLite would prepare such a statement anew each time a value is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cache_size", -i64::from(page_cache_kib))?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // With this the triggers that refuse deletion also refuse INSERT OR REPLACE.

@@ -183,6 +183,8 @@ impl Drop for SqliteJournal {
     fn drop(&mut self) {
         drop(self.queue.take());
         join(self.thread.take().into_iter().collect());
+        // The connection that closes last carries the log over, which a reader's cannot.
+        self.readers.get_mut().clear();
         drop(self.checkpointer.take());
     }
 }
@@ -287,5 +289,22 @@ impl Writer {
                 tracing::error!(panic = words(&*panic), "a callback of the journal panicked");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::journal::Entry;
+    use domain::time::Millis;
+
+    /// By postcard's specification, not by its output: whoever changes the record sees here that [`RECORD_VERSION`] has to follow.
+    #[test]
+    fn a_record_is_packed_as_version_1_says() {
+        let entry = Entry::Wake { team: "shop".into(), entity: "db".into(), due: Millis(-2) };
+        let packed = postcard::to_stdvec(&Record { received_at: Millis(150), entry }).unwrap();
+        // 150 in zigzag is 300: 0b10_0101100; the sixth kind; two texts with their lengths; -2 in zigzag is 3.
+        let expected = [&[0xac, 0x02, 5, 4][..], b"shop", &[2], b"db", &[3]].concat();
+        assert_eq!((packed, RECORD_VERSION), (expected, 1));
     }
 }

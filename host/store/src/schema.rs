@@ -15,8 +15,7 @@ pub(crate) struct Schema {
 }
 
 /// `store.db`.
-pub(crate) const STORE: Schema =
-    Schema { name: "store", application_id: 0x5256_5354, migrations: &[include_str!("schema/store_1.sql")] };
+pub(crate) const STORE: Schema = Schema { name: "store", application_id: 0x5256_5354, migrations: &[include_str!("schema/store_1.sql")] };
 /// `journal.db`.
 pub(crate) const JOURNAL: Schema =
     Schema { name: "journal", application_id: 0x5256_4a4c, migrations: &[include_str!("schema/journal_1.sql")] };
@@ -81,7 +80,10 @@ mod tests {
 
         on.pragma_update(None, "user_version", 99).unwrap();
         let newer = STORE.refuse_foreign(&on, path).unwrap_err().to_string();
-        assert!(newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 1)"), "{newer}");
+        assert!(
+            newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 1)"),
+            "{newer}"
+        );
     }
 
     #[test]
@@ -97,9 +99,11 @@ mod tests {
         )
         .unwrap();
         for table in ["audit", "configuration", "timeline", "decision"] {
-            for statement in
-                [format!("UPDATE {table} SET at = 1"), format!("DELETE FROM {table}"), format!("REPLACE INTO {table} SELECT * FROM {table}")]
-            {
+            for statement in [
+                format!("UPDATE {table} SET at = 1"),
+                format!("DELETE FROM {table}"),
+                format!("REPLACE INTO {table} SELECT * FROM {table}"),
+            ] {
                 let refused = on.execute_batch(&statement).unwrap_err().to_string();
                 assert!(refused.contains("append-only"), "{statement}: {refused}");
             }

@@ -45,8 +45,11 @@ impl SqliteStore {
         let checkpoints = open_checkpointer(&path, options.synchronous).map_err(failed("open"))?;
         let clock = Arc::clone(&options.clock);
         let checkpointer = Checkpointer::start(Kind::Store, &mut writer, checkpoints, Arc::clone(&gate), clock, options.checkpoints)?;
-        let heat = Heat::load(&writer, options.heat_bytes)
-            .map_err(|error| OpenError::File { doing: "read", path: path.clone(), source: std::io::Error::other(error) })?;
+        let heat = Heat::load(&writer, options.heat_bytes).map_err(|error| OpenError::File {
+            doing: "read",
+            path: path.clone(),
+            source: std::io::Error::other(error),
+        })?;
 
         let (writes, write_queue) = unbounded();
         let (reads, read_queue) = unbounded();
@@ -58,8 +61,7 @@ impl SqliteStore {
             threads.push(spawn(format!("store-reader-{number}"), move || reader.run())?);
         }
         let (write_queue_limit, read_queue_limit) = (options.write_queue_limit, options.read_queue_limit);
-        let writer =
-            Writer { on: writer, heat: RefCell::new(heat), queue: write_queue, depth: Arc::clone(&write_depth), gate, options };
+        let writer = Writer { on: writer, heat: RefCell::new(heat), queue: write_queue, depth: Arc::clone(&write_depth), gate, options };
         threads.push(spawn("store-writer".into(), move || writer.run())?);
         Ok(Self {
             writes: Some(writes),

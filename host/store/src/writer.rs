@@ -69,7 +69,8 @@ impl Writer {
             let result = self.job(job);
             if self.on.is_autocommit() {
                 // SQLite itself rolls back everything on some errors, such as a disk that is full in the middle of a statement.
-                let why = result.err().unwrap_or_else(|| StoreError::Unavailable { doing: "write", why: "its transaction was lost".into() });
+                let why =
+                    result.err().unwrap_or_else(|| StoreError::Unavailable { doing: "write", why: "its transaction was lost".into() });
                 told.push((done, Err(why.clone())));
                 ending = Ending::Gone(why);
                 break;

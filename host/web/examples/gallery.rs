@@ -19,7 +19,7 @@ async fn main() {
     if empty {
         parts.web.live.publish(fixtures::nothing());
     } else {
-        fixtures::fill(&*parts.web.store, NOW).await;
+        fixtures::fill(&parts.web.store, NOW).await;
     }
     for (secret, user) in [("alice-session", "alice"), ("root-session", "root")] {
         let session = credential(&web::Secret::presented(secret), CredentialKind::Session, Some(user), "", "000102030405060708090a0b0c0d0e0f");

@@ -44,6 +44,15 @@ impl Teams {
         }
     }
 
+    /// Whether all of `asked` are among them.
+    pub fn cover(&self, asked: &Self) -> bool {
+        match (self, asked) {
+            (Self::All, _) => true,
+            (Self::Of(_), Self::All) => false,
+            (Self::Of(have), Self::Of(asked)) => asked.is_subset(have),
+        }
+    }
+
     fn and(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::All, teams) | (teams, Self::All) => teams.clone(),
@@ -64,7 +73,8 @@ impl Teams {
 pub enum Way {
     /// Signed in to the pages; changes need the CSRF token.
     Session { credential: String, csrf: String },
-    Token { credential: String, label: String },
+    /// Never wider than its scope, whatever its user may.
+    Token { label: String, scope: Scope },
     /// The link in a page: for one incident only.
     PageLink,
 }
@@ -90,8 +100,8 @@ impl Principal {
 
     /// Whom a token acts as: never more than its user may. `None`: its user is gone, or it is no token.
     pub fn of_token(credential: &Credential, installation: &Installation) -> Option<Self> {
-        let way = Way::Token { credential: credential.id.clone(), label: credential.label.clone() };
         let scope = Scope::parse(&credential.scope)?;
+        let way = Way::Token { label: credential.label.clone(), scope: scope.clone() };
         let Some(user) = &credential.user else {
             return Some(Self { user: None, way, admin: scope.admin, sees: scope.sees, changes: scope.changes });
         };

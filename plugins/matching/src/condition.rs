@@ -1,7 +1,5 @@
 //! A condition on a record: comparisons of fields, joined by all, any and not.
 
-use std::fmt;
-
 use reveille_sdk::{Field, Record};
 use serde::{Deserialize, Deserializer, de};
 
@@ -195,12 +193,6 @@ impl<'de, F: Field + Deserialize<'de>> Deserialize<'de> for Condition<F> {
             return Err(de::Error::custom(format!("conditions are nested deeper than {DEPTH}")));
         }
         Ok(condition)
-    }
-}
-
-impl fmt::Display for Captures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.get("0").unwrap_or_default())
     }
 }
 

@@ -40,7 +40,9 @@ impl Pattern {
     /// One of these texts, exactly.
     pub fn one_of(mut texts: Vec<String>, ignores_case: bool) -> Self {
         if ignores_case {
-            texts.iter_mut().for_each(|text| *text = text.to_lowercase());
+            for text in &mut texts {
+                *text = text.to_lowercase();
+            }
         }
         Self { kind: Kind::OneOf(texts), ignores_case }
     }

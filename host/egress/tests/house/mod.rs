@@ -1,5 +1,6 @@
 //! What the tests of the way out share: a clock that stands, name servers that lie, and a receiver that remembers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;

@@ -116,10 +116,8 @@ pub fn doing(what: &str) -> String {
 }
 
 fn guest_path(guest: &str) -> PathBuf {
-    let dir = std::env::var_os("REVEILLE_GUESTS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/target/wasm32-wasip2/release"),
-        PathBuf::from,
-    );
+    let dir = std::env::var_os("REVEILLE_GUESTS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/guests/target/wasm32-wasip2/release"), PathBuf::from);
     let path = dir.join(format!("{guest}.wasm"));
     assert!(
         path.is_file(),

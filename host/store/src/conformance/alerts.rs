@@ -321,7 +321,8 @@ fn wakes(subject: &dyn Subject) {
         &*store,
         vec![state(1, Some(300), None), state(2, Some(900), Some(100)), state(3, None, Some(i64::MAX)), state(4, None, None), resolved],
     );
-    let due = |now, limit| view(&*store, move |view| Ok(view.alerts_to_wake(Millis(now), limit)?.iter().map(|a| a.id.0).collect::<Vec<_>>()));
+    let due =
+        |now, limit| view(&*store, move |view| Ok(view.alerts_to_wake(Millis(now), limit)?.iter().map(|a| a.id.0).collect::<Vec<_>>()));
     assert_eq!(view(&*store, |view| view.next_wake()), Some(Millis(100)));
     assert_eq!(due(99, 10), [0; 0]);
     assert_eq!(due(100, 10), [2]);

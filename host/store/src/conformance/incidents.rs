@@ -124,9 +124,28 @@ fn to_route(subject: &dyn Subject) {
 fn timeline(subject: &dyn Subject) {
     use LineKind as K;
     let kinds = [
-        K::Opened, K::Joined, K::Edited, K::Grouped, K::Suppressed, K::SeverityChanged, K::AlertResolved, K::AlertExpired,
-        K::Acknowledged, K::Unacknowledged, K::Resolved, K::Noted, K::PrioritySet, K::Routed, K::Escalated, K::StepSkipped, K::Paged,
-        K::Delivered, K::DeliveryFailed, K::PageCancelled, K::StageFailed, K::Exhausted,
+        K::Opened,
+        K::Joined,
+        K::Edited,
+        K::Grouped,
+        K::Suppressed,
+        K::SeverityChanged,
+        K::AlertResolved,
+        K::AlertExpired,
+        K::Acknowledged,
+        K::Unacknowledged,
+        K::Resolved,
+        K::Noted,
+        K::PrioritySet,
+        K::Routed,
+        K::Escalated,
+        K::StepSkipped,
+        K::Paged,
+        K::Delivered,
+        K::DeliveryFailed,
+        K::PageCancelled,
+        K::StageFailed,
+        K::Exhausted,
     ];
     let actors = [
         Actor::User("alice".into(), AWKWARD.into()),

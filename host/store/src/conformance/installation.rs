@@ -31,9 +31,8 @@ fn overrides(subject: &dyn Subject) {
     drop(store);
     let store = subject.store();
     let [late, early, second] = entries;
-    let of = |rotation: Option<&'static str>, from| {
-        view(&*store, move |view| view.overrides(rotation.map(Into::into).as_ref(), Millis(from)))
-    };
+    let of =
+        |rotation: Option<&'static str>, from| view(&*store, move |view| view.overrides(rotation.map(Into::into).as_ref(), Millis(from)));
     assert_eq!(of(Some("primary"), 0), [early.clone(), late.clone()], "by start");
     assert_eq!(of(Some("primary"), 199), [early.clone(), late.clone()]);
     assert_eq!(of(Some("primary"), 200), [late.clone()], "one that ends then is over");

@@ -111,7 +111,8 @@ fn outbox_due(subject: &dyn Subject) {
         in_state(6, OutboxState::Queued, Some(100)),
     ];
     write(&*store, move |tx| rows.iter().try_for_each(|row| tx.put_outbox(row)));
-    let due = |now, limit| view(&*store, move |view| Ok(view.outbox_due(Millis(now), limit)?.iter().map(|row| row.id.0).collect::<Vec<_>>()));
+    let due =
+        |now, limit| view(&*store, move |view| Ok(view.outbox_due(Millis(now), limit)?.iter().map(|row| row.id.0).collect::<Vec<_>>()));
     assert_eq!(view(&*store, |view| view.next_outbox_due()), Some(Millis(100)));
     assert_eq!(due(99, 10), [0; 0]);
     assert_eq!(due(200, 10), [6, 2], "a claim that lapsed is due");

@@ -87,13 +87,7 @@ pub(crate) fn timeline(on: &Connection, incident: IncidentId) -> Result<Vec<Line
     let sql = "SELECT at, kind, text, actor, cause FROM timeline WHERE incident = ?1 ORDER BY id";
     many(on, "read a timeline", sql, [incident.stored()], |row| {
         let cause = if row.get_ref(4)? == rusqlite::types::ValueRef::Null { None } else { Some(read_json::<Cause>(row, 4)?) };
-        Ok(Line {
-            at: number(row, 0)?,
-            kind: read_word::<LineKind>(row, 1)?,
-            text: row.get(2)?,
-            actor: read_json::<Actor>(row, 3)?,
-            cause,
-        })
+        Ok(Line { at: number(row, 0)?, kind: read_word::<LineKind>(row, 1)?, text: row.get(2)?, actor: read_json::<Actor>(row, 3)?, cause })
     })
 }
 

@@ -43,8 +43,7 @@ pub(crate) fn put_override(on: &Connection, entry: &Override) -> Result<(), Stor
     let sql = "INSERT INTO rotation_override (id, rotation, user, from_at, until_at, by) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                ON CONFLICT (id) DO UPDATE SET rotation = excluded.rotation, user = excluded.user, from_at = excluded.from_at, \
                until_at = excluded.until_at, by = excluded.by";
-    let values =
-        (entry.id.stored(), entry.rotation.as_str(), entry.user.as_str(), entry.from.0, entry.until.0, entry.by.as_str());
+    let values = (entry.id.stored(), entry.rotation.as_str(), entry.user.as_str(), entry.from.0, entry.until.0, entry.by.as_str());
     execute(on, "put an override", sql, values).map(drop)
 }
 
@@ -56,10 +55,7 @@ const READ_CREDENTIAL: &str = "read a credential";
 
 macro_rules! select_credential {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, kind, user, integration, label, scope, detail, created_at, expires_at, last_used_at FROM credential ",
-            $rest
-        )
+        concat!("SELECT id, kind, user, integration, label, scope, detail, created_at, expires_at, last_used_at FROM credential ", $rest)
     };
 }
 

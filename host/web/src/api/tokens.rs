@@ -147,22 +147,14 @@ fn owner(app: &App, caller: &Principal, asked: Option<UserId>) -> Result<Option<
     }
 }
 
-/// Whether a scope stays within the rights of a token that asks for another; people's tokens are cut to their rights at each use anyway.
-fn within(scope: &Scope, caller: &Principal) -> bool {
-    if scope.admin && !caller.admin {
+/// Whether a new scope stays within the caller's: a token must not make itself a wider one. People's rights cut theirs at each use anyway.
+fn within(asked: &Scope, caller: &Principal) -> bool {
+    if asked.admin && !caller.admin {
         return false;
     }
-    if !matches!(caller.way, Way::Token { .. }) {
-        return true;
-    }
-    covers(&caller.sees, &scope.sees) && covers(&caller.changes, &scope.changes)
-}
-
-fn covers(have: &Teams, asked: &Teams) -> bool {
-    match (have, asked) {
-        (Teams::All, _) => true,
-        (Teams::Of(_), Teams::All) => false,
-        (Teams::Of(have), Teams::Of(asked)) => asked.is_subset(have),
+    match &caller.way {
+        Way::Token { scope, .. } => scope.sees.cover(&asked.sees) && scope.changes.cover(&asked.changes),
+        Way::Session { .. } | Way::PageLink => true,
     }
 }
 

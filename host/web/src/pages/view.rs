@@ -158,6 +158,8 @@ pub struct Head {
     pub lasted: String,
     /// Entities that fire now.
     pub firing: u32,
+    /// Entities in it, recovered ones included.
+    pub entities: u32,
     /// Reports so far, repeats included.
     pub reports: u32,
     pub runbook: Option<String>,
@@ -189,6 +191,7 @@ impl Head {
             resolved: incident.resolved_at.map(|at| lens.moment(at)),
             lasted: crate::pages::moment::span(incident.resolved_at.unwrap_or(lens.now).since(incident.opened_at)),
             firing: incident.firing.iter().sum(),
+            entities: incident.entity_count,
             reports: incident.alert_count,
             runbook: known.and_then(|service| service.runbook.as_deref()).and_then(web_address).or_else(|| runbook(incident, alerts)),
             who: incident.responders.iter().map(|user| lens.name(user)).collect(),

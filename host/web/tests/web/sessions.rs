@@ -134,7 +134,7 @@ async fn expired_broken_and_orphaned_links_do_nothing_and_say_why() {
     let house = House::full().await;
     for (token, status) in [
         (link(1, "alice", NOW), 410),
-        (link(1, "somebody-who-left", NOW.plus_seconds(60)), 410),
+        (link(1, "nobody", NOW.plus_seconds(60)), 410),
         (link(99, "alice", NOW.plus_seconds(60)), 404),
         ("garbage".into(), 404),
     ] {

@@ -63,8 +63,10 @@ fn act(what: &str) -> Result<Verdict, Error> {
         "loop" => forever(),
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3)),
         "exit" => std::process::exit(3),
-        "grow" => HOARD.with_borrow_mut(|hoard| loop {
-            hoard.push(vec![1; 1 << 20]);
+        "grow" => HOARD.with_borrow_mut(|hoard| {
+            loop {
+                hoard.push(vec![1; 1 << 20]);
+            }
         }),
         "hoard" => HOARD.with_borrow_mut(|hoard| hoard.push(vec![1; 7 << 20])),
         "huge" => return said("x".repeat(300 * 1024)),

@@ -140,6 +140,8 @@ pub fn incident(id: u64, team: &str, title: &str, severity: Severity, status: St
         resolved_at: None,
         last_alert_at: opened_at,
         alert_count: 1,
+        entity_count: 1,
+        acknowledged_severity: None,
         firing,
         responders: vec![],
         labels: vec![],
@@ -229,7 +231,7 @@ fn page(id: u64, incident: IncidentId, user: &str, kind: &str, state: OutboxStat
 }
 
 /// Fills a store with incidents as they stand at `now`.
-pub async fn fill(store: &dyn Store, now: Millis) {
+pub async fn fill(store: &Arc<dyn Store>, now: Millis) {
     store.write(move |tx| fill_all(tx, now)).await.unwrap();
 }
 
@@ -271,6 +273,7 @@ fn checkout(tx: &mut dyn Tx, now: Millis) -> Result<(), ports::StoreError> {
     let mut it = incident(1, "shop", "Checkout is slow: p99 4.2 s", Severity::Critical, Status::Firing, ago(240));
     it.service = Some("checkout".into());
     it.alert_count = 7;
+    it.entity_count = 2;
     it.firing = [0, 0, 1, 1];
     it.labels = vec![("cluster".into(), "eu-1".into()), ("env".into(), "production".into())];
     it.links = vec![Link { url: "https://graphs.example.org/d/checkout".into(), text: "Latency".into(), image: false }];

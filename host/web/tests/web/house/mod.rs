@@ -53,7 +53,7 @@ impl House {
     /// With the incidents of [`fixtures`].
     pub async fn full() -> Self {
         let house = Self::empty();
-        fixtures::fill(&*house.store, NOW).await;
+        fixtures::fill(&house.store, NOW).await;
         house
     }
 

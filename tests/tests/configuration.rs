@@ -1,0 +1,78 @@
+//! Configuration as code: plan, apply, export; errors with file, line and the nearest name; exchanging a plugin's settings changes the outcome.
+
+use reveille_tests::Story;
+use serde_json::json;
+use std::fs;
+
+#[test]
+fn an_export_applied_again_changes_nothing() {
+    let story = Story::two_people();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("export");
+    let (said, ok) = story.server.cli(&["config", "export", out.to_str().unwrap()]);
+    assert!(ok, "{said}");
+    let (said, ok) = story.server.cli(&["config", "plan", out.to_str().unwrap()]);
+    assert!(ok && said.contains("no changes"), "{said}");
+    let (said, ok) = story.server.cli(&["config", "schemas", dir.path().join("schemas").to_str().unwrap()]);
+    assert!(ok && said.contains("json"), "{said}");
+}
+
+#[test]
+fn a_mistake_names_file_line_and_the_nearest_name_and_changes_nothing() {
+    let story = Story::two_people();
+    let config = story.server.dir.join("config");
+    let people = fs::read_to_string(config.join("people.yaml")).unwrap();
+    fs::write(config.join("people.yaml"), people.replace("rotation/shop-primary", "rotation/shop-primry")).unwrap();
+    let (said, ok) = story.server.cli(&["config", "apply", config.to_str().unwrap()]);
+    let line = people.lines().position(|l| l.contains("rotation/shop-primary")).unwrap() + 1;
+    assert!(!ok && said.contains(&format!("people.yaml:{line}")) && said.contains("shop-primary"), "{said}");
+    fs::write(config.join("people.yaml"), people.replace("time_zone: Europe/Rome\nadmin", "timezone: Europe/Rome\nadmin")).unwrap();
+    let (said, ok) = story.server.cli(&["config", "plan", config.to_str().unwrap()]);
+    assert!(!ok && said.contains("time_zone"), "{said}");
+    assert_eq!(story.api("config")["revision"], 1);
+}
+
+#[test]
+fn exchanging_a_plugin_changes_the_outcome_and_decisions_name_the_revision() {
+    let mut story = Story::two_people();
+    story.victorops("CRITICAL", "a", json!({ "service": "checkout" }));
+    story.victorops("CRITICAL", "b", json!({ "service": "checkout" }));
+    story.settle();
+    assert_eq!(story.api("incidents?open=true")["items"].as_array().unwrap().len(), 1, "correlate groups by service");
+    let config = story.server.dir.join("config");
+    let alerts = fs::read_to_string(config.join("alerts.yaml")).unwrap();
+    let from = alerts.find("dedupe:").unwrap();
+    let until = alerts.find("route:\n  - plugin: route").unwrap();
+    fs::write(config.join("alerts.yaml"), format!("{}{}", &alerts[..from], &alerts[until..])).unwrap();
+    let (said, ok) = story.server.cli(&["config", "apply", config.to_str().unwrap()]);
+    assert!(ok && said.contains("revision 2"), "{said}");
+    story.victorops("CRITICAL", "c", json!({ "service": "checkout" }));
+    story.settle();
+    assert_eq!(story.api("incidents?open=true")["items"].as_array().unwrap().len(), 2, "without it, an entity is its own incident");
+    assert_eq!(story.api("decisions?limit=1")["items"][0]["revision"], 2);
+    // A recovery follows the incident that its alert was recorded on, not a key that would be computed now.
+    story.victorops("RECOVERY", "a", json!({ "service": "checkout" }));
+    story.victorops("RECOVERY", "b", json!({ "service": "checkout" }));
+    story.settle();
+    assert_eq!(story.incident(1)["status"], "resolved");
+    let audit = story.api("audit?limit=50");
+    assert!(audit["items"].as_array().unwrap().iter().any(|row| row["action"] == "config.apply"), "{audit:#}");
+}
+
+#[test]
+fn plugins_are_listed_with_the_digest_of_their_file() {
+    let story = Story::two_people();
+    let (said, ok) = story.server.cli(&["plugin", "list"]);
+    assert!(ok && said.contains("rules") && said.contains("enrich"), "{said}");
+    let (said, ok) = story.server.cli(&["plugin", "inspect", "rules"]);
+    let sum = std::process::Command::new("sha256sum").arg(reveille_tests::place::plugins().join("rules/plugin.wasm")).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert!(ok && said.contains(sum.split(' ').next().unwrap()), "{said}");
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused_in_words() {
+    let story = Story::two_people();
+    let (said, ok) = story.server.cli(&["serve", "--config", "reveille.toml"]);
+    assert!(!ok && said.contains("another") , "{said}");
+}

@@ -1,0 +1,96 @@
+//! Silence, failing phones, restarts: the page goes on until somebody answers.
+
+use reveille_tests::Story;
+use serde_json::json;
+
+fn kinds(story: &Story, incident: u64) -> Vec<String> {
+    let lines = story.api(&format!("incidents/{incident}/timeline"));
+    lines["items"].as_array().unwrap().iter().map(|l| l["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Each step at its time, twice round, then the default policy has been it all along: the last resort goes on every ten minutes.
+#[test]
+fn nobody_answers_and_the_paging_never_ends() {
+    let mut story = Story::two_people();
+    story.victorops("CRITICAL", "db", json!({ "entity_display_name": "Database is down" }));
+    story.settle();
+    assert_eq!((story.rings("alice").len(), story.rings("bob").len()), (1, 0));
+    story.pass_seconds(299);
+    assert_eq!(story.rings("bob").len(), 0, "not a second early");
+    story.pass_seconds(1);
+    assert_eq!(story.rings("bob").len(), 1, "bob after five minutes");
+    story.pass_minutes(10);
+    assert_eq!(story.rings("alice").len(), 2, "the policy begins again ten minutes after its last step");
+    story.pass_minutes(5);
+    assert_eq!(story.rings("bob").len(), 2);
+    let (alice, bob) = (story.rings("alice").len(), story.rings("bob").len());
+    story.pass_minutes(60);
+    assert!(story.rings("alice").len() > alice && story.rings("bob").len() > bob, "an exhausted policy is not the end");
+    assert!(kinds(&story, 1).contains(&"exhausted".to_owned()));
+}
+
+/// A timer survives a kill: due while nobody ran, it is done at the start.
+#[test]
+fn a_timer_survives_a_restart() {
+    let mut story = Story::two_people();
+    story.victorops("CRITICAL", "db", json!({}));
+    story.settle();
+    story.server.kill_and_start();
+    story.pass_minutes(4);
+    assert!(story.rings("bob").is_empty());
+    story.server.kill_and_start();
+    story.pass_minutes(1);
+    assert_eq!(story.rings("bob").len(), 1, "five minutes are five minutes, restarts or not");
+    assert_eq!(story.rings("alice").len(), 1, "and nobody is paged twice for it");
+}
+
+/// ntfy refuses for good: mail was sent anyway, and the failure is on the timeline with an incident about the channel.
+#[test]
+fn the_next_contact_is_used_when_one_fails() {
+    let mut story = Story::two_people();
+    story.phones.break_topic("bob", 403);
+    story.victorops("CRITICAL", "db", json!({}));
+    story.settle();
+    story.pass_minutes(5);
+    assert!(story.rings("bob").is_empty());
+    assert_eq!(story.mail.to("bob@example.org").len(), 1, "bob's mail would wait two minutes; his failed phone brings it forward");
+    let told = story.timeline(1).join("\n");
+    assert!(told.contains("bob") && kinds(&story, 1).contains(&"delivery-failed".to_owned()), "{told}");
+    let own = story.api("incidents?open=true")["items"].as_array().unwrap().iter().filter(|i| i["team"] == "").count();
+    assert_eq!(own, 1, "one incident about the failing channel");
+}
+
+/// A provider that is down for a while is tried again with the same idempotency key, and the page arrives once.
+#[test]
+fn a_provider_that_is_down_is_tried_again() {
+    let mut story = Story::two_people();
+    let path = format!("/integrations/generic/20131114/alert/{}/platform", story.server.key("shop-victorops"));
+    story.phones.break_topic("carol", 503);
+    story.post(&path, &json!({ "message_type": "CRITICAL", "entity_id": "node" }));
+    story.settle();
+    assert!(story.rings("carol").is_empty());
+    story.phones.mend();
+    story.pass_minutes(3);
+    let tried: Vec<_> = story.phones.all().into_iter().filter(|r| r.topic == "carol").collect();
+    assert!(tried.len() >= 2, "tried again");
+    assert_eq!(story.rings("carol").len(), 1);
+    let keys: std::collections::BTreeSet<_> = tried.iter().map(|r| r.header("idempotency-key").map(str::to_owned)).collect();
+    assert_eq!(keys.len(), 1, "the same key at every try: {keys:?}");
+}
+
+/// An acknowledged incident pages again only when it gets worse.
+#[test]
+fn only_a_worse_severity_pages_again() {
+    let mut story = Story::two_people();
+    story.victorops("WARNING", "db", json!({ "service": "orders" }));
+    story.settle();
+    assert_eq!(story.rings("alice").len(), 1);
+    story.api_post("incidents/1/acknowledge", &json!({}));
+    story.victorops("WARNING", "db", json!({ "service": "orders" }));
+    story.pass_minutes(30);
+    assert_eq!(story.rings("alice").len(), 1);
+    story.victorops("CRITICAL", "db", json!({ "service": "orders" }));
+    story.settle();
+    assert_eq!(story.incident(1)["status"], "firing");
+    assert_eq!(story.rings("alice").len(), 2, "it got worse");
+}
