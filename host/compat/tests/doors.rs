@@ -170,7 +170,9 @@ async fn an_oversize_body_is_refused_and_opens_an_incident() {
         assert_eq!(announced.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert!(announced.body.contains("larger than 65536 bytes"), "{}", announced.body);
         // Chunked: nothing announces its size.
-        let chunks = futures_util::stream::iter(big.as_bytes().chunks(1000).map(|c| Ok::<_, std::io::Error>(Bytes::copy_from_slice(c))).collect::<Vec<_>>());
+        let chunks = futures_util::stream::iter(
+            big.as_bytes().chunks(1000).map(|c| Ok::<_, std::io::Error>(Bytes::copy_from_slice(c))).collect::<Vec<_>>(),
+        );
         assert_eq!(send(&house, post(&door, Body::from_stream(chunks))).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
     house.settle().await;

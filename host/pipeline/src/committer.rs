@@ -59,7 +59,8 @@ impl Committer {
                 }
                 self.shared.space.free(released.cost);
                 self.shared.cursor.send_replace(cursor);
-                metrics::histogram!("reveille_pipeline_commit_seconds").record(self.shared.clock.elapsed().saturating_sub(began).as_secs_f64());
+                metrics::histogram!("reveille_pipeline_commit_seconds")
+                    .record(self.shared.clock.elapsed().saturating_sub(began).as_secs_f64());
                 metrics::histogram!("reveille_pipeline_commit_items").record(count as f64);
                 metrics::gauge!("reveille_pipeline_backlog_records").set(self.shared.journal.head().0.saturating_sub(cursor.0) as f64);
             }

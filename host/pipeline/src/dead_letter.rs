@@ -125,7 +125,8 @@ async fn normalize(shared: &Shared, normalizers: &Normalizers, record: &Record, 
     let plugin = shared.live.load().normalizers.get(&from.integration).cloned();
     let plugin = plugin.ok_or_else(|| still("the integration has no normalizer in force"))?;
     let cite = PluginRef::clone(plugin.cite());
-    let (raw, outcome) = normalizers.run(plugin, Box::new(raw.clone())).await.map_err(|_| still("too many bodies wait for a normalizer"))?;
+    let (raw, outcome) =
+        normalizers.run(plugin, Box::new(raw.clone())).await.map_err(|_| still("too many bodies wait for a normalizer"))?;
     let mut normalized = match outcome {
         Ok(Ok(normalized)) => normalized,
         Ok(Err(refusal)) => return Err(still(&refusal.reason)),

@@ -129,7 +129,8 @@ impl Feeder {
     fn unreadable(&mut self, why: &str) {
         let id = self.next;
         tracing::error!(record = id.0, why, "a journal record cannot be read");
-        let item = Item { id: DecisionId::new(id, 0), at: self.shared.clock.now(), work: Work::Unreadable(format!("read its record: {why}")) };
+        let item =
+            Item { id: DecisionId::new(id, 0), at: self.shared.clock.now(), work: Work::Unreadable(format!("read its record: {why}")) };
         let items = if self.decided.remove(&item.id) { Vec::new() } else { vec![item] };
         self.arrive(Arrival { record: id, partitions: 0, last: false, missing: 0, items, cost: Cost { events: 1, bytes: EVENT_BYTES } });
     }

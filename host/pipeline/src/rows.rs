@@ -1,5 +1,6 @@
 //! The rows that one commit touches: each is read once and written once, however many items change it.
 
+use domain::alert::Status;
 use domain::id::{AlertId, IncidentId, TeamId};
 use domain::incident::{AlertState, Incident, Window};
 use domain::time::Millis;
@@ -179,6 +180,12 @@ impl<'t> Rows<'t> {
             (None, Some(incident), None) => incident.key.clone(),
             (None, None, None) => String::new(),
         };
+        // What fires on an open incident stays there, whatever its key leads to now: the most common case asks no further.
+        let fires = ground.alert.as_ref().is_some_and(|state| state.status != Status::Resolved);
+        let stays = wanted.key.is_some() && fires && ground.incidents.first().is_some_and(Incident::is_open);
+        if stays {
+            return Ok(Taken { ground, key, window: false });
+        }
         ground.open = self.open(wanted.team, &key)?;
         if let Some(open) = ground.open.filter(|open| Some(*open) != recorded) {
             ground.incidents.extend(self.take_incident(open)?);

@@ -100,7 +100,10 @@ impl Shared {
     }
 
     /// Runs a job in a transaction and waits for it, from a thread of the engine.
-    pub fn write<R: Send + 'static>(&self, job: impl FnOnce(&mut dyn Tx) -> Result<R, StoreError> + Send + 'static) -> Result<R, StoreError> {
+    pub fn write<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut dyn Tx) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
         let (told, wait) = crossbeam_channel::bounded(1);
         let slot = Arc::new(Mutex::new(None));
         let filled = Arc::clone(&slot);

@@ -82,7 +82,8 @@ impl Builder<'_> {
             let Some(plugin) = self.prepare(used, Stage::Notify) else { continue };
             for contact in &plugin.info().contacts {
                 if let Some(other) = by_kind.get(&contact.kind) {
-                    let reason = format!("contact kind \"{}\" is already served by {}; remove one of them", contact.kind, other.cite().name);
+                    let reason =
+                        format!("contact kind \"{}\" is already served by {}; remove one of them", contact.kind, other.cite().name);
                     self.errors.push(LoadError { plugin: used.plugin.clone(), reason });
                 } else {
                     by_kind.insert(contact.kind.clone(), Arc::clone(&plugin));

@@ -1,6 +1,7 @@
 //! P9: entities of one incident on different partitions neither split it nor close it early, whatever the order in which threads finish.
 //!
-//! Planted bug that it finds: commit recoveries under the key instead of the incident on record, or commit each partition's items on its own.
+//! Planted bugs that it found: any recovery resolves its incident (closed early); a body does not wait for earlier ones on its partitions
+//! (order within an entity).
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod support;

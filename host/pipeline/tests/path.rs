@@ -56,11 +56,12 @@ async fn a_body_of_a_thousand_alerts_is_one_record_and_one_commit() {
     let dir = tempfile::tempdir().unwrap();
     let flaky = Arc::new(std::sync::Mutex::new(None));
     let kept = Arc::clone(&flaky);
-    let house = House::open_with(dir.path(), OnFailure::Skip, EngineSettings { partition_threads: 4, ..EngineSettings::default() }, |store| {
-        let store = Arc::new(Flaky { store, poison: "none", outages: AtomicU32::new(0), jobs: AtomicU32::new(0) });
-        *kept.lock().unwrap() = Some(Arc::clone(&store));
-        store
-    });
+    let house =
+        House::open_with(dir.path(), OnFailure::Skip, EngineSettings { partition_threads: 4, ..EngineSettings::default() }, |store| {
+            let store = Arc::new(Flaky { store, poison: "none", outages: AtomicU32::new(0), jobs: AtomicU32::new(0) });
+            *kept.lock().unwrap() = Some(Arc::clone(&store));
+            store
+        });
     let flaky = flaky.lock().unwrap().take().unwrap();
     let jobs = flaky.jobs.load(Ordering::Relaxed);
     let lines: Vec<String> = (0..1000).map(|n| format!("firing host-{n} rack critical")).collect();
@@ -107,10 +108,8 @@ async fn a_failing_normalizer_parks_tells_once_and_takes_it_in_later() {
     assert!(letters.len() == 2 && letters.iter().all(|l| l.kind == DeadLetterKind::Parked && l.state == DeadLetterState::Waiting));
     house.mischief.mend();
     house.clock.advance(3600);
-    until("the parked bodies to be taken in", || async {
-        dead_letters(&house).await.iter().all(|l| l.state == DeadLetterState::Replayed)
-    })
-    .await;
+    until("the parked bodies to be taken in", || async { dead_letters(&house).await.iter().all(|l| l.state == DeadLetterState::Replayed) })
+        .await;
     house.settle().await;
     let incidents = house.incidents().await;
     assert_eq!(incidents.len(), 2);

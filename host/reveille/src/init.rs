@@ -83,7 +83,7 @@ fn write_documents(args: &InitArgs) -> Result<()> {
 
 async fn set_up(dir: &Path) -> Result<()> {
     let file = serve::read_server_file(&dir.join("reveille.toml"))?;
-    let ground = assemble::Ground::open(file, Arc::new(serve::clock()?))?;
+    let ground = assemble::Ground::open(file, serve::clock()?)?;
     let files = documents_in(&dir.join("config"))?;
     let store: Arc<dyn Store> = Arc::clone(&ground.store);
     let applied = ground.configuration().apply_documents(files, None, "host (init)".into()).await;

@@ -137,7 +137,7 @@ struct Source<'i> {
 
 impl Source<'_> {
     fn line(&self, span: &Range<usize>) -> usize {
-        self.text.as_bytes()[..span.start.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
     }
 
     fn at(&self, span: Range<usize>, problem: &str) -> String {
@@ -264,7 +264,8 @@ impl Source<'_> {
             return Err(self.at_key(table, key, &format!("`{text}` has to be a whole number of {names}, such as \"16{}\"", units[0].0)));
         };
         if amount > most {
-            let (unit, factor) = units.iter().filter(|(_, factor)| most.is_multiple_of(*factor)).max_by_key(|(_, factor)| *factor).unwrap_or(&units[0]);
+            let (unit, factor) =
+                units.iter().filter(|(_, factor)| most.is_multiple_of(*factor)).max_by_key(|(_, factor)| *factor).unwrap_or(&units[0]);
             return Err(self.at_key(table, key, &format!("`{key}` is more than this host allows: {}{unit}", most / factor)));
         }
         Ok(Some(amount))

@@ -27,6 +27,9 @@ const TRANSFER_FACTOR: usize = 3;
 /// Most problems of settings that are told.
 const PROBLEMS_LIMIT: usize = 8;
 
+/// What `configure` gave: fields that it narrows the reads to, or what is wrong with the settings.
+type Configured = Result<Vec<String>, Vec<lifecycle::Problem>>;
+
 macro_rules! hooks {
     ($($hook:ident: $interface:ident),* $(,)?) => {
         /// Where the functions of the hook are exported.
@@ -76,7 +79,7 @@ impl Warm {
         }
     }
 
-    fn configure(place: &Place, store: &mut Store<Cell>) -> wasmtime::Result<(Guest, Result<Vec<String>, Vec<lifecycle::Problem>>)> {
+    fn configure(place: &Place, store: &mut Store<Cell>) -> wasmtime::Result<(Guest, Configured)> {
         let instance = place.compiled.instantiate(&mut *store)?;
         let guest = place.asked.load(store, &instance)?;
         let lifecycle = lifecycle::GuestIndices::new(&place.compiled)?.load(&mut *store, &instance)?;

@@ -53,10 +53,10 @@ fn answer(world: &mut LinkerInstance<'_, Cell>, interface: &str, function: &str)
             constant(world, function, || Val::Option(None))
         }
         ("cli/environment", _) | ("filesystem/preopens", "get-directories") => constant(world, function, || Val::List(Vec::new())),
-        ("cli/stdin", _) => resource(world, function, |store| own::<Nothing>(store)),
-        ("cli/stdout" | "cli/stderr", _) => resource(world, function, |store| own::<Output>(store)),
+        ("cli/stdin", _) => resource(world, function, own::<Nothing>),
+        ("cli/stdout" | "cli/stderr", _) => resource(world, function, own::<Output>),
         ("clocks/monotonic-clock", "subscribe-instant" | "subscribe-duration") | ("io/streams", "[method]output-stream.subscribe") => {
-            resource(world, function, |store| own::<Nothing>(store))
+            resource(world, function, own::<Nothing>)
         }
         ("io/streams", "[method]output-stream.check-write") => {
             constant(world, function, || Val::Result(Ok(Some(Box::new(Val::U64(PRINT_LIMIT_BYTES))))))
@@ -76,8 +76,8 @@ fn answer(world: &mut LinkerInstance<'_, Cell>, interface: &str, function: &str)
         ("clocks/wall-clock", "resolution") => constant(world, function, || instant(1_000_000)),
         ("random/insecure-seed", _) => constant(world, function, || Val::Tuple(vec![Val::U64(SEED.0), Val::U64(SEED.1)])),
         ("random/random" | "random/insecure", "get-random-u64" | "get-insecure-random-u64") => from_cell(world, function, |cell| {
-            let [a, b, c, d, e, f, g, h, ..] = cell.draw()?;
-            Ok(Val::U64(u64::from_le_bytes([a, b, c, d, e, f, g, h])))
+            let drawn = cell.draw()?;
+            Ok(Val::U64(drawn[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))))
         }),
         ("random/random" | "random/insecure", _) => random_bytes(world, function),
         ("cli/exit", _) => denied(world, function, "called exit".into()),

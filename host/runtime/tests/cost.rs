@@ -5,23 +5,28 @@ mod house;
 use domain::decision::Stage;
 use house::{House, full_alert};
 use std::hint::black_box;
-use std::time::Instant;
 
 const READS: &str = "reads = [\"summary\", \"service\", \"labels.team\"]\n";
 const HOOKS: &str = r#""filter", "enrich""#;
 
-#[allow(clippy::disallowed_methods, reason = "it measures real time")]
+/// Processor time of this thread, in nanoseconds: other work on the machine does not count.
+fn spent_ns() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("read the thread's processor time (Linux only)");
+    text.split(' ').next().and_then(|field| field.parse().ok()).expect("the first field is a number")
+}
+
+/// The median of five runs.
 fn micros_per_call(calls: u32, mut call: impl FnMut()) -> f64 {
     for _ in 0..calls / 10 {
         call();
     }
     let mut runs: Vec<f64> = (0..5)
         .map(|_| {
-            let began = Instant::now();
+            let began = spent_ns();
             for _ in 0..calls {
                 call();
             }
-            began.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
+            (spent_ns() - began) / 1e3 / f64::from(calls)
         })
         .collect();
     runs.sort_by(f64::total_cmp);

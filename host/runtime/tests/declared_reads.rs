@@ -20,8 +20,8 @@ const HOOKS: &str = r#""normalize", "enrich", "filter", "dedupe", "route", "noti
 fn seen(reads: &str, settings: &str) -> String {
     let house = House::new();
     house.install("dump", "dump", HOOKS, &format!("reads = [{reads}]\n"));
-    let plugin = house.prepare("dump", Stage::Filter, settings).unwrap();
-    said(plugin.instance().filter(&full_alert()).unwrap())
+    let plugin = house.prepare("dump", Stage::Filter, settings).expect("prepare dump");
+    said(plugin.instance().filter(&full_alert()).expect("dump gives a verdict"))
 }
 
 #[test]

@@ -106,7 +106,9 @@ fn a_second_start_compiles_nothing_and_one_digest_has_one_image() {
     let ask = || said(house.prepare("dump", Stage::Filter, "{}").unwrap().instance().filter(&full_alert()).unwrap());
     std::thread::scope(|scope| {
         let both = [scope.spawn(ask), scope.spawn(ask)];
-        both.into_iter().for_each(|one| assert!(one.join().unwrap().starts_with("status=")));
+        for one in both {
+            assert!(one.join().unwrap().starts_with("status="));
+        }
     });
     let written: Vec<_> = images().collect();
     assert_eq!(written.len(), 1);

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p store --example store_bench -- [seconds per line] [directory]`
 
+#![allow(clippy::print_stdout, reason = "it prints its figures")]
+
 use domain::alert::{Alert, Severity, Status};
 use domain::decision::{Decision, Grouping, NoteKind, Outcome, PluginRef, Stage, StageNote, Verdict};
 use domain::id::{AlertId, DecisionId, IncidentId, JournalId, Revision};
@@ -127,13 +129,13 @@ fn measure(clock: &Real, seconds: u64, thread: &str, mut batch: impl FnMut(u64) 
     let warm = batch(0);
     let used_before = used(thread);
     let (began, mut written, mut longest) = (clock.elapsed(), 0, Duration::ZERO);
-    while clock.elapsed() - began < Duration::from_secs(seconds) {
+    while clock.elapsed().saturating_sub(began) < Duration::from_secs(seconds) {
         let before = clock.elapsed();
         written += batch(warm + written);
-        longest = longest.max(clock.elapsed() - before);
+        longest = longest.max(clock.elapsed().saturating_sub(before));
     }
     let cpu = used(thread).zip(used_before).map(|(after, before)| after.saturating_sub(before).as_secs_f64() * 1e6 / written as f64);
-    Rates { per_second: written as f64 / (clock.elapsed() - began).as_secs_f64(), longest, cpu_us: cpu }
+    Rates { per_second: written as f64 / clock.elapsed().saturating_sub(began).as_secs_f64(), longest, cpu_us: cpu }
 }
 
 fn say(what: &str, rates: &Rates) {

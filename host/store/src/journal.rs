@@ -104,7 +104,7 @@ impl SqliteJournal {
         Ok(())
     }
 
-    fn read_rows(&self, on: &Connection, from: JournalId, limit: usize) -> Result<Vec<(JournalId, Arc<Record>)>, JournalError> {
+    fn read_rows(on: &Connection, from: JournalId, limit: usize) -> Result<Vec<(JournalId, Arc<Record>)>, JournalError> {
         let failed = |error: rusqlite::Error| JournalError::Unavailable(error.to_string());
         let mut statement =
             on.prepare_cached("SELECT id, version, body FROM record WHERE id >= ?1 ORDER BY id LIMIT ?2").map_err(failed)?;
@@ -158,7 +158,7 @@ impl Journal for SqliteJournal {
             Some(on) => on,
             None => open_reader(&self.path, PAGE_CACHE_KIB).map_err(|error| JournalError::Unavailable(error.to_string()))?,
         };
-        let found = self.read_rows(&on, from, limit);
+        let found = Self::read_rows(&on, from, limit);
         let mut readers = self.readers.lock();
         if readers.len() < READERS_KEPT {
             readers.push(on);

@@ -1,5 +1,7 @@
 //! Runs the suite of the ports against `SQLite`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
+
 mod clock;
 
 use ports::{Journal, Store};

@@ -1,5 +1,7 @@
 //! What the files promise to an operator: one server at a time, no newer version's data, logs that stay short.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
+
 mod clock;
 
 use domain::id::JournalId;
@@ -85,7 +87,7 @@ fn logs_stay_short_under_constant_load() {
     for number in 0..2_000_u32 {
         let told = told.clone();
         store.submit(
-            Box::new(move |tx| tx.put_host_secret(&number.to_string(), &[7; 20 << 10])),
+            Box::new(move |tx| tx.put_host_secret(&number.to_string(), &vec![7; 20 << 10])),
             Box::new(move |result| drop(told.send(result))),
         );
         append(&journal, 20 << 10).unwrap();

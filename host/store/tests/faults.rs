@@ -1,5 +1,7 @@
 //! Full disks, failed syncs and panics at the edges of a commit. Needs the feature `failpoints`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
+
 mod clock;
 
 use domain::id::{AlertId, DecisionId, JournalId};

@@ -1,6 +1,8 @@
 //! The pages on loopback with fixture data, to look at: `cargo run -p web --example gallery [PORT] [empty]`. Alice is signed in by the
 //! link that it prints; nothing of it is durable.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a tool for looking at pages: it shares the tests' fixtures")]
+
 #[path = "../tests/web/house/mod.rs"]
 mod house;
 
@@ -22,7 +24,8 @@ async fn main() {
         fixtures::fill(&parts.web.store, NOW).await;
     }
     for (secret, user) in [("alice-session", "alice"), ("root-session", "root")] {
-        let session = credential(&web::Secret::presented(secret), CredentialKind::Session, Some(user), "", "000102030405060708090a0b0c0d0e0f");
+        let session =
+            credential(&web::Secret::presented(secret), CredentialKind::Session, Some(user), "", "000102030405060708090a0b0c0d0e0f");
         parts.web.store.write(move |tx| tx.put_credential(&session)).await.unwrap();
     }
     for (secret, user) in [("alice-link", "alice"), ("root-link", "root")] {

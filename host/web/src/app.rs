@@ -91,7 +91,7 @@ pub fn router(parts: WebParts) -> Router {
     let _ = app.document.set(document.to_json().unwrap_or_default());
     let unknown = app.clone();
     router
-        .fallback(move |uri: Uri, headers: axum::http::HeaderMap| not_found(unknown.clone(), uri, headers))
+        .fallback(async move |uri: Uri, headers: axum::http::HeaderMap| not_found(&unknown, &uri, &headers))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
         .layer(from_fn(headers::secure))
@@ -99,9 +99,9 @@ pub fn router(parts: WebParts) -> Router {
         .with_state(app)
 }
 
-async fn not_found(app: App, uri: Uri, headers: axum::http::HeaderMap) -> Response {
+fn not_found(app: &App, uri: &Uri, headers: &axum::http::HeaderMap) -> Response {
     let response = Problem::not_found("page").into_response();
-    if uri.path().starts_with("/api/") { response } else { pages::dress(&app, &headers, response) }
+    if uri.path().starts_with("/api/") { response } else { pages::dress(app, headers, response) }
 }
 
 /// The OpenAPI document, made from the code.

@@ -225,7 +225,12 @@ fn note_use(app: &App, mut credential: Credential) {
 
 /// Checks that the person at a browser meant this change; gives the body back, since a form's token is in it.
 async fn meant(app: &App, token: &str, parts: &request::Parts, body: Body) -> Result<Body, Problem> {
-    let refused = || Problem::forbidden("This change did not come from a page of this server. Nothing was changed.", "Open the page again and repeat it there.");
+    let refused = || {
+        Problem::forbidden(
+            "This change did not come from a page of this server. Nothing was changed.",
+            "Open the page again and repeat it there.",
+        )
+    };
     if !csrf::same_origin(&parts.headers, &app.parts.public_url) {
         return Err(refused());
     }
@@ -259,7 +264,9 @@ async fn incident_of(app: &App, principal: &Principal, action: Action, parts: &m
         .view(move |view| {
             let Some(incident) = view.incident(IncidentId(id))? else { return Ok(None) };
             let asked = match &paged {
-                Some(user) => incident.responders.contains(user) || view.outbox_of(incident.id)?.iter().any(|row| row.user.as_ref() == Some(user)),
+                Some(user) => {
+                    incident.responders.contains(user) || view.outbox_of(incident.id)?.iter().any(|row| row.user.as_ref() == Some(user))
+                }
                 None => false,
             };
             Ok(Some((incident, asked)))
@@ -285,7 +292,9 @@ async fn by_link(app: &App, parts: &mut request::Parts) -> Result<(Principal, In
     let token = path_value(parts, "token").await.unwrap_or_default();
     let remedy = "Sign in to see the incident, or take the link in your newest page.";
     let link = app.parts.links.verify(&token, app.now()).map_err(|failure| match failure {
-        LinkFailure::Expired => Problem::gone("The link in a page works for a limited time, and that has passed. Nothing was changed.", remedy),
+        LinkFailure::Expired => {
+            Problem::gone("The link in a page works for a limited time, and that has passed. Nothing was changed.", remedy)
+        }
         LinkFailure::Broken => Problem::not_found("page link"),
     })?;
     let installation = app.parts.live.load().installation.clone();

@@ -127,7 +127,8 @@ impl Streaming {
                 let seen = self.watch.seen;
                 let version = self.app.parts.store.view(move |view| Ok(view.incident(id)?.map(|incident| incident.version))).await?;
                 let touched = touched.contains(&id);
-                Ok((touched || version.is_some_and(|version| version > seen)).then(|| link(&format!("/incidents/{id}"), "This incident changed")))
+                Ok((touched || version.is_some_and(|version| version > seen))
+                    .then(|| link(&format!("/incidents/{id}"), "This incident changed")))
             }
             None => self.list_words(touched).await,
         }

@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// What kind of problem it is; stable, for programs.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// In a few words.
-    pub title: String,
+    pub title: &'static str,
     /// What happened, and what was kept.
     pub detail: String,
     /// What to do.
@@ -31,11 +31,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:reveille:problem:{kind}"),
+            kind,
             status: status.as_u16(),
-            title: title.to_owned(),
+            title,
             detail: detail.into(),
             remedy: remedy.into(),
             problems: Vec::new(),
@@ -45,14 +45,14 @@ impl Problem {
 
     /// 400: the request makes no sense.
     pub fn bad_request(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read", detail, remedy)
+        Self::new(StatusCode::BAD_REQUEST, "urn:reveille:problem:bad-request", "The request cannot be read", detail, remedy)
     }
 
     /// 401: nobody, or somebody whose token or session does not work.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "sign-in-needed",
+            "urn:reveille:problem:sign-in-needed",
             "Sign in first",
             detail,
             "Sign in, or send a valid API token as `Authorization: Bearer …`.",
@@ -61,14 +61,14 @@ impl Problem {
 
     /// 403: known, but not allowed.
     pub fn forbidden(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail, remedy)
+        Self::new(StatusCode::FORBIDDEN, "urn:reveille:problem:not-allowed", "Not allowed", detail, remedy)
     }
 
     /// 404, also for what another team owns: its existence is no one else's business.
     pub fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "not-found",
+            "urn:reveille:problem:not-found",
             "Not found",
             format!("There is no {what} here, or it belongs to a team that you are not a member of."),
             "Check the address; ask an administrator if you should be a member.",
@@ -79,7 +79,7 @@ impl Problem {
     pub fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
+            "urn:reveille:problem:method-not-allowed",
             "This address does not do that",
             "The address exists, but not for this method. Nothing was changed.",
             "See /api/v1/openapi.json for what each address does.",
@@ -88,19 +88,25 @@ impl Problem {
 
     /// 409: it was refused as things stand; nothing changed.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "refused", "That cannot be done now", detail, "Look at it again: somebody may have been faster.")
+        Self::new(
+            StatusCode::CONFLICT,
+            "urn:reveille:problem:refused",
+            "That cannot be done now",
+            detail,
+            "Look at it again: somebody may have been faster.",
+        )
     }
 
     /// 410: a link that worked once.
     pub fn gone(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(StatusCode::GONE, "expired", "This link no longer works", detail, remedy)
+        Self::new(StatusCode::GONE, "urn:reveille:problem:expired", "This link no longer works", detail, remedy)
     }
 
     /// 413.
     pub fn too_large(limit_bytes: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
+            "urn:reveille:problem:too-large",
             "The request is too large",
             format!("At most {limit_bytes} bytes are taken here. Nothing was changed."),
             "Send less.",
@@ -109,14 +115,14 @@ impl Problem {
 
     /// 422: readable, but wrong.
     pub fn invalid(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "That is not valid", detail, remedy)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "urn:reveille:problem:invalid", "That is not valid", detail, remedy)
     }
 
     /// 429: too many tries.
     pub fn too_many(wait_seconds: u32) -> Self {
         let mut problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "too-many-tries",
+            "urn:reveille:problem:too-many-tries",
             "Too many tries",
             "Signing in was tried too often in a short time.",
             format!("Wait {wait_seconds} seconds, then try again. An administrator can make you a sign-in link."),
@@ -129,7 +135,7 @@ impl Problem {
     pub fn unavailable(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
+            "urn:reveille:problem:unavailable",
             "Not at the moment",
             detail,
             "Try again in a few seconds; /readyz says what is wrong. Alerts that were accepted before are kept.",
@@ -142,7 +148,7 @@ impl Problem {
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            "urn:reveille:problem:internal",
             "Something went wrong here",
             detail,
             "Try again; if it stays, look at the server's log.",
@@ -215,7 +221,7 @@ impl From<ConfigureError> for Problem {
                     format!("The configuration has {} problem(s). The one in force stays.", problems.len()),
                     "Correct the named lines and send it again.",
                 );
-                problem.kind = "urn:reveille:problem:configuration".into();
+                problem.kind = "urn:reveille:problem:configuration";
                 problem.problems = problems;
                 problem
             }

@@ -72,12 +72,8 @@ fn local(next: &str) -> &str {
 }
 
 async fn form(State(app): State<App>, headers: HeaderMap, Asked(query): Asked<Next>) -> Result<Response, Problem> {
-    let page = SignInPage {
-        frame: Frame::bare(&app, &headers, "Sign in"),
-        next: local(&query.next).to_owned(),
-        user: String::new(),
-        error: None,
-    };
+    let page =
+        SignInPage { frame: Frame::bare(&app, &headers, "Sign in"), next: local(&query.next).to_owned(), user: String::new(), error: None };
     render(&page)
 }
 
@@ -99,7 +95,8 @@ fn from_here(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
 /// Whom a try is counted for: the peer, or what the proxy on this machine says of it.
 fn sender(peer: Option<&ConnectInfo<SocketAddr>>, headers: &HeaderMap) -> Option<IpAddr> {
     let peer = peer?.0.ip();
-    let said = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
+    let said =
+        headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()).and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
     Some(if peer.is_loopback() { said.unwrap_or(peer) } else { peer })
 }
 
@@ -142,7 +139,10 @@ struct LinkPage {
 }
 
 fn used_up() -> Problem {
-    Problem::gone("A sign-in link works once and for 24 hours; this one was used, has expired, or was never ours.", "Ask an administrator for a new one, or sign in with your password.")
+    Problem::gone(
+        "A sign-in link works once and for 24 hours; this one was used, has expired, or was never ours.",
+        "Ask an administrator for a new one, or sign in with your password.",
+    )
 }
 
 async fn link_of(app: &App, token: &str) -> Result<UserId, Problem> {

@@ -2,6 +2,8 @@
 //!
 //! The programs are this test itself, started again with the layer below it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

@@ -1,6 +1,8 @@
 //! Cuts the power of the store and the journal themselves: nothing that they acknowledged is lost; and with syncing switched off by a planted
 //! bug, this test sees the loss.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use domain::id::{AlertId, DecisionId, JournalId};
 use domain::time::Millis;
 use ports::{BoxFuture, Clock, Journal, Store};

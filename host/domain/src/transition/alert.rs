@@ -79,7 +79,8 @@ impl Transition<'_> {
         }
         let joinable = self.joinable(report);
         // A word for the record has nothing to open, and takes nothing away from what waits or is suppressed.
-        let held = self.ground.alert.as_ref().is_some_and(|s| s.status == Status::Firing && s.incident.is_none() && s.severity != Severity::Info);
+        let held =
+            self.ground.alert.as_ref().is_some_and(|s| s.status == Status::Firing && s.incident.is_none() && s.severity != Severity::Info);
         if report.is_info() && (joinable.is_none() || held) {
             return self.ends(Outcome::Recorded, None);
         }
@@ -169,7 +170,8 @@ impl Transition<'_> {
             }
         } else if counts && !was_counted {
             outcome = Outcome::Joined;
-            let text = if was_suppressed { lines::suppression_ended(title, severity) } else { lines::joined(&report.actor(), title, severity) };
+            let text =
+                if was_suppressed { lines::suppression_ended(title, severity) } else { lines::joined(&report.actor(), title, severity) };
             self.line(id, LineKind::Joined, text, report.actor(), None);
         }
         if newly_default {

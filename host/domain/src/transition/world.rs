@@ -38,7 +38,16 @@ pub struct Reported {
 }
 
 pub fn fires(entity: &'static str, key: &'static str, severity: Severity) -> Reported {
-    Reported { entity, key, status: Status::Firing, severity, verdict: Verdict::Keep, threshold: None, window_seconds: None, expires_at: None }
+    Reported {
+        entity,
+        key,
+        status: Status::Firing,
+        severity,
+        verdict: Verdict::Keep,
+        threshold: None,
+        window_seconds: None,
+        expires_at: None,
+    }
 }
 
 pub fn recovers(entity: &'static str) -> Reported {

@@ -1,15 +1,13 @@
 //! Where the pages' small traits meet the rooms that do the work.
 
 use domain::command::Command;
-use domain::id::{DeadLetterId, RotationId};
-use domain::installation::Installation;
-use domain::schedule::Override;
+use domain::id::DeadLetterId;
 use domain::time::Millis;
 use oncall::links::{LinkError, LinkSigner};
 use pipeline::{CommandError, CommandOutcome, Engine, ReplayError};
 use ports::BoxFuture;
 use std::sync::Arc;
-use web::{CommandFailure, LinkFailure, PageLink, Shift};
+use web::{CommandFailure, LinkFailure, PageLink};
 
 /// Commands go to the engine.
 pub struct Commands(pub Arc<Engine>);
@@ -55,17 +53,6 @@ fn settled(result: Result<String, ReplayError>) -> Result<web::CommandOutcome, C
         Ok(words) => Ok(web::CommandOutcome::Done(words)),
         Err(error @ (ReplayError::Journal(_) | ReplayError::Store(_))) => Err(CommandFailure::NotStored(error.to_string())),
         Err(error) => Ok(web::CommandOutcome::Refused(error.to_string())),
-    }
-}
-
-/// Shifts come from the domain's schedule.
-pub struct Roster;
-
-impl web::Roster for Roster {
-    fn shifts(&self, installation: &Installation, overrides: &[Override], rotation: &RotationId, from: Millis, until: Millis) -> Vec<Shift> {
-        let Some(rotation) = installation.rotations.get(rotation) else { return Vec::new() };
-        let shifts = domain::schedule::shifts(rotation, overrides, from, until);
-        shifts.into_iter().map(|s| Shift { from: s.from, until: s.until, user: s.user, by_override: s.by_override }).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use documents::server::{self as toml, SecretSection};
 use documents::{Bundle, ServerFile};
 use egress::{EgressSettings, Outside};
 use ports::{Clock, Egress, Journal, Live, PluginHost, Store, Wakes};
-use runtime::{KeyRing, RuntimeSettings, Sandbox};
+use runtime::{KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
@@ -18,6 +18,8 @@ pub struct Ground {
     pub store: Arc<dyn Store>,
     pub journal: Arc<dyn Journal>,
     pub sandbox: Arc<Sandbox>,
+    /// Where the sandbox reports trouble, once somebody listens.
+    pub alarm: LateAlarm,
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
 }
@@ -26,18 +28,21 @@ impl Ground {
     /// Opens (or makes) the data folder and the sandbox.
     pub fn open(file: ServerFile, clock: Arc<dyn Clock>) -> Result<Self> {
         std::fs::create_dir_all(&file.data_dir).with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
-        let store = SqliteStore::open(&file.data_dir, StoreOptions::default()).context("cannot open the store")?;
-        let options = JournalOptions { queue_records: file.journal_queue, ..JournalOptions::default() };
+        let store = SqliteStore::open(&file.data_dir, StoreOptions::new(Arc::clone(&clock))).context("cannot open the store")?;
+        let mut options = JournalOptions::new(Arc::clone(&clock));
+        options.queue_records = file.journal_queue;
         let journal = SqliteJournal::open(&file.data_dir, options).context("cannot open the journal")?;
         let mut settings = RuntimeSettings::new(&file.plugins_dir, file.data_dir.join("native-cache"));
         settings.keys = Arc::new(key_ring(&file)?);
-        let sandbox = Sandbox::new(settings, Arc::clone(&clock)).context("cannot start the sandbox")?;
+        let alarm = LateAlarm::default();
+        let sandbox = Sandbox::new(settings, Arc::clone(&clock), Arc::clone(&alarm)).context("cannot start the sandbox")?;
         Ok(Self {
             file,
             clock,
             store: Arc::new(store),
             journal: Arc::new(journal),
             sandbox: Arc::new(sandbox),
+            alarm,
             live: Arc::new(Live::default()),
             wakes: Arc::new(Wakes::default()),
         })

@@ -49,13 +49,9 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     #[cfg(feature = "sim")]
     let simulated = crate::sim::SimClock::from_environment()?;
     #[cfg(feature = "sim")]
-    let clock: Arc<dyn Clock> = match &simulated {
-        Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
-        None => Arc::new(SystemClock::new()),
-    };
+    let clock = or_system(simulated.clone());
     #[cfg(not(feature = "sim"))]
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-
+    let clock = clock()?;
     let ground = Ground::open(file, clock)?;
     if !ground.put_stored_configuration_in_force().await? {
         bail!("there is no configuration yet: run `reveille init {}`", folder_of(&args.config).display());
@@ -85,6 +81,22 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The clock of this process: the system's, unless a story asked for another.
+pub fn clock() -> Result<Arc<dyn Clock>> {
+    #[cfg(feature = "sim")]
+    return Ok(or_system(crate::sim::SimClock::from_environment()?));
+    #[cfg(not(feature = "sim"))]
+    Ok(Arc::new(SystemClock::new()))
+}
+
+#[cfg(feature = "sim")]
+fn or_system(simulated: Option<Arc<crate::sim::SimClock>>) -> Arc<dyn Clock> {
+    match simulated {
+        Some(clock) => clock,
+        None => Arc::new(SystemClock::new()),
+    }
 }
 
 async fn serve_until(listener: TcpListener, app: axum::Router, mut stopping: watch::Receiver<bool>) -> Result<()> {

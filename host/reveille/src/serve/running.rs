@@ -1,6 +1,6 @@
 //! The rooms at work: started together, asked together, stopped in order.
 
-use super::adapters::{Commands, PageLinks, Roster};
+use super::adapters::{Commands, PageLinks};
 use super::assemble::Ground;
 use super::logging::Metrics;
 use anyhow::{Context, Result};
@@ -35,10 +35,10 @@ impl Running {
             wakes: Arc::clone(&ground.wakes),
             settings: EngineSettings { backlog_limit: ground.file.backlog as u64, ..EngineSettings::default() },
         })
-        .await
         .context("cannot start the pipeline")?;
         let alarm: Arc<dyn Alarm> = Arc::clone(&engine) as Arc<dyn Alarm>;
-        ground.sandbox.set_alarm(Arc::clone(&alarm));
+        // Set once per process; what the sandbox had to say before was logged.
+        let _ = ground.alarm.set(Arc::clone(&alarm));
         let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
         let oncall = OnCall::start(oncall::Parts {
             store: Arc::clone(&ground.store),
@@ -64,7 +64,6 @@ impl Running {
             plugin_host: Arc::clone(&ground.sandbox) as Arc<dyn PluginHost>,
             commands: Arc::new(Commands(Arc::clone(&self.engine))),
             configure: Arc::new(ground.configuration()),
-            roster: Arc::new(Roster),
             links: Arc::new(PageLinks(Arc::clone(&self.links))),
             public_url: ground.file.public_url.clone(),
             stopping,

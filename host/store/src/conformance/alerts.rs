@@ -300,7 +300,7 @@ fn alerts_waiting(subject: &dyn Subject) {
     let mut other_team = state(6);
     other_team.team = "ops".into();
     put(&*store, vec![waits.clone(), joined, suppressed, resolved, other_key, other_team]);
-    assert_eq!(view(&*store, |view| view.alerts_waiting(&shop(), "k")), [waits.clone()]);
+    assert_eq!(view(&*store, |view| view.alerts_waiting(&shop(), "k")), std::slice::from_ref(&waits));
     let mut joins = waits;
     joins.incident = Some(IncidentId(1));
     put(&*store, vec![joins]);

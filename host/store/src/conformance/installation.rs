@@ -35,7 +35,7 @@ fn overrides(subject: &dyn Subject) {
         |rotation: Option<&'static str>, from| view(&*store, move |view| view.overrides(rotation.map(Into::into).as_ref(), Millis(from)));
     assert_eq!(of(Some("primary"), 0), [early.clone(), late.clone()], "by start");
     assert_eq!(of(Some("primary"), 199), [early.clone(), late.clone()]);
-    assert_eq!(of(Some("primary"), 200), [late.clone()], "one that ends then is over");
+    assert_eq!(of(Some("primary"), 200), std::slice::from_ref(&late), "one that ends then is over");
     assert_eq!(of(None, 200), [second.clone(), late.clone()]);
     let moved = entry(2, "primary", 500, 600);
     let given = moved.clone();

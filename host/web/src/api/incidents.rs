@@ -115,7 +115,7 @@ pub async fn acknowledge(
     Caller(caller): Caller,
     TheIncident(incident): TheIncident,
 ) -> Result<Json<Done>, Problem> {
-    done(command(&app, &caller, &incident, Operation::Acknowledge).await?)
+    Ok(done(command(&app, &caller, &incident, Operation::Acknowledge).await?))
 }
 
 /// Takes the acknowledgement back: paging begins again.
@@ -126,14 +126,14 @@ pub async fn unacknowledge(
     Caller(caller): Caller,
     TheIncident(incident): TheIncident,
 ) -> Result<Json<Done>, Problem> {
-    done(command(&app, &caller, &incident, Operation::Unacknowledge).await?)
+    Ok(done(command(&app, &caller, &incident, Operation::Unacknowledge).await?))
 }
 
 /// Resolves: closes the incident; a new alert opens another.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/resolve", tag = "incidents", operation_id = "resolve_incident",
     params(("id" = u64, Path)), responses((status = 200, body = Done)))]
 pub async fn resolve(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident) -> Result<Json<Done>, Problem> {
-    done(command(&app, &caller, &incident, Operation::Resolve).await?)
+    Ok(done(command(&app, &caller, &incident, Operation::Resolve).await?))
 }
 
 /// A note for the timeline.
@@ -153,7 +153,7 @@ pub async fn add_note(
     TheIncident(incident): TheIncident,
     Sent(note): Sent<NewNote>,
 ) -> Result<Json<Done>, Problem> {
-    done(command(&app, &caller, &incident, note_operation(&note.text)?).await?)
+    Ok(done(command(&app, &caller, &incident, note_operation(&note.text)?).await?))
 }
 
 /// The command for a note, or why it is none.
@@ -188,7 +188,7 @@ pub async fn set_priority(
     TheIncident(incident): TheIncident,
     Sent(asked): Sent<NewPriority>,
 ) -> Result<Json<Done>, Problem> {
-    done(command(&app, &caller, &incident, Operation::SetPriority(priority(&asked.priority)?)).await?)
+    Ok(done(command(&app, &caller, &incident, Operation::SetPriority(priority(&asked.priority)?)).await?))
 }
 
 /// A priority by its word.
@@ -199,8 +199,8 @@ pub fn priority(word: &str) -> Result<Priority, Problem> {
         .ok_or_else(|| Problem::invalid("The priority is none of p1, p2, p3, p4, p5. Nothing was changed.", "Give one of these."))
 }
 
-fn done(message: String) -> Result<Json<Done>, Problem> {
-    Ok(Json(Done { message }))
+fn done(message: String) -> Json<Done> {
+    Json(Done { message })
 }
 
 /// Hands a command to the pipeline, waits for its commit, and notes it in the audit log.

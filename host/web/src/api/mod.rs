@@ -79,10 +79,8 @@ pub fn describe(operation: &mut Operation, permission: Permission) {
     let mut extensions = operation.extensions.take().unwrap_or_default();
     extensions.insert("x-permission".into(), permission.as_str().into());
     operation.extensions = Some(extensions);
-    operation.security = Some(vec![
-        SecurityRequirement::new("token", Vec::<String>::new()),
-        SecurityRequirement::new("session", Vec::<String>::new()),
-    ]);
+    operation.security =
+        Some(vec![SecurityRequirement::new("token", Vec::<String>::new()), SecurityRequirement::new("session", Vec::<String>::new())]);
     let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name(Problem::name())))).build();
     let problem = ResponseBuilder::new().description("What happened, and what to do.").content("application/problem+json", content);
     operation.responses.responses.insert("default".into(), RefOr::T(problem.build()));

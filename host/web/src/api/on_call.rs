@@ -184,9 +184,9 @@ pub async fn add_override(
     Sent(new): Sent<NewOverride>,
 ) -> Result<(StatusCode, Json<OverrideShape>), Problem> {
     let at = |name: &str, text: &str| {
-        text.parse::<jiff::Timestamp>()
-            .map(|at| Millis(at.as_millisecond()))
-            .map_err(|error| Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00."))
+        text.parse::<jiff::Timestamp>().map(|at| Millis(at.as_millisecond())).map_err(|error| {
+            Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00.")
+        })
     };
     let (from, until) = (at("from", &new.from)?, at("until", &new.until)?);
     let entry = enter(&app, &caller, RotationId::from(new.rotation), UserId::from(new.user), from, until).await?;
@@ -258,7 +258,13 @@ pub async fn withdraw(app: &App, caller: &Principal, id: OverrideId) -> Result<(
     let installation = app.parts.live.load().installation.clone();
     let team = installation.rotations.get(&entry.rotation).map(|rotation| rotation.team.clone()).unwrap_or_default();
     caller.require(Action::Change, &team, "override")?;
-    let row = audit_row(now, caller.audit_name(), "override.delete", format!("rotation {}", entry.rotation), format!("override {id} of {}", entry.user));
+    let row = audit_row(
+        now,
+        caller.audit_name(),
+        "override.delete",
+        format!("rotation {}", entry.rotation),
+        format!("override {id} of {}", entry.user),
+    );
     app.parts
         .store
         .write(move |tx| {

@@ -90,9 +90,12 @@ pub async fn create(
     Sent(new): Sent<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
     let user = owner(&app, &caller, new.user.map(UserId::from))?;
-    let scope = Scope::parse(&new.scope)
-        .filter(|scope| scope.sees != Teams::none())
-        .ok_or_else(|| Problem::invalid("The scope is not understood. No token was made.", "Give read, respond, admin, or one of the first two with a team, such as respond/shop."))?;
+    let scope = Scope::parse(&new.scope).filter(|scope| scope.sees != Teams::none()).ok_or_else(|| {
+        Problem::invalid(
+            "The scope is not understood. No token was made.",
+            "Give read, respond, admin, or one of the first two with a team, such as respond/shop.",
+        )
+    })?;
     if !within(&scope, &caller) {
         return Err(Problem::forbidden("The token would be allowed more than you are. No token was made.", "Ask for a smaller scope."));
     }
@@ -118,7 +121,13 @@ pub async fn create(
         last_used_at: None,
     };
     let shape = TokenShape::new(&credential);
-    let row = audit_row(now, caller.audit_name(), "token.create", format!("token {}", credential.label), format!("{} {}", credential.scope, &credential.id[..12]));
+    let row = audit_row(
+        now,
+        caller.audit_name(),
+        "token.create",
+        format!("token {}", credential.label),
+        format!("{} {}", credential.scope, &credential.id[..12]),
+    );
     let stored = app
         .parts
         .store
@@ -167,7 +176,8 @@ pub async fn withdraw(State(app): State<App>, Caller(caller): Caller, Named(id):
     let token = found
         .filter(|found| found.kind == CredentialKind::ApiToken && is_theirs(&caller, found))
         .ok_or_else(|| Problem::not_found("token"))?;
-    let row = audit_row(app.now(), caller.audit_name(), "token.withdraw", format!("token {}", token.label), token.id.chars().take(12).collect());
+    let row =
+        audit_row(app.now(), caller.audit_name(), "token.withdraw", format!("token {}", token.label), token.id.chars().take(12).collect());
     app.parts
         .store
         .write(move |tx| {

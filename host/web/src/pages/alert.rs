@@ -55,7 +55,10 @@ pub async fn show(
         details: alert.details.clone(),
         labels: alert.labels.clone(),
         annotations: alert.annotations.clone(),
-        links: linked.iter().map(|link| (link.url.clone(), if link.text.is_empty() { link.url.clone() } else { link.text.clone() })).collect(),
+        links: linked
+            .iter()
+            .map(|link| (link.url.clone(), if link.text.is_empty() { link.url.clone() } else { link.text.clone() }))
+            .collect(),
         unlinked: unlinked.iter().map(|link| link.url.clone()).collect(),
     })
 }

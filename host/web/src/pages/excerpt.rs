@@ -30,7 +30,8 @@ impl Excerpt {
 pub fn web_address(url: &str) -> Option<String> {
     let url = url.trim();
     let lower = url.get(..8).or_else(|| url.get(..7)).unwrap_or_default().to_ascii_lowercase();
-    let allowed = (lower.starts_with("http://") || lower.starts_with("https://")) && !url.chars().any(|c| c.is_control() || c.is_whitespace());
+    let allowed =
+        (lower.starts_with("http://") || lower.starts_with("https://")) && !url.chars().any(|c| c.is_control() || c.is_whitespace());
     allowed.then(|| url.to_owned())
 }
 

@@ -149,7 +149,9 @@ async fn narrow(app: &App, found: Vec<Incident>, query: &ListQuery, caller: &Pri
 
 fn says(incident: &Incident, words: &str) -> bool {
     let service = incident.service.as_deref().unwrap_or_default();
-    incident.title.to_lowercase().contains(words) || service.to_lowercase().contains(words) || incident.id.to_string() == words.trim_start_matches('#')
+    incident.title.to_lowercase().contains(words)
+        || service.to_lowercase().contains(words)
+        || incident.id.to_string() == words.trim_start_matches('#')
 }
 
 async fn paged(app: &App, ids: Vec<IncidentId>, user: UserId) -> Result<BTreeSet<IncidentId>, Problem> {
@@ -171,7 +173,9 @@ fn grouped(mut found: Vec<Incident>, resolved: bool, lens: &Lens, caller: &Princ
         found.sort_by_key(|incident| (incident.status != Status::Firing, std::cmp::Reverse(incident.severity), incident.opened_at));
     }
     found.truncate(SHOWN);
-    let rows = |status: Status| found.iter().filter(|incident| incident.status == status).map(|incident| Row::new(incident, lens, caller)).collect();
+    let rows = |status: Status| {
+        found.iter().filter(|incident| incident.status == status).map(|incident| Row::new(incident, lens, caller)).collect()
+    };
     let groups = if resolved {
         vec![Group { name: "Resolved", hint: "newest first", rows: rows(Status::Resolved) }]
     } else {
@@ -198,12 +202,22 @@ fn severity_choices(chosen: &str) -> Vec<Choice> {
         name: name.to_owned(),
         chosen: severity.as_str() == chosen,
     };
-    [(Severity::Critical, "Critical"), (Severity::Error, "Error and worse"), (Severity::Warning, "Warning and worse")].into_iter().map(choice).collect()
+    [(Severity::Critical, "Critical"), (Severity::Error, "Error and worse"), (Severity::Warning, "Warning and worse")]
+        .into_iter()
+        .map(choice)
+        .collect()
 }
 
 fn older_address(query: &ListQuery, before: u64) -> String {
     let before = before.to_string();
-    let fields = [("state", "resolved"), ("team", &query.team), ("severity", &query.severity), ("mine", &query.mine), ("q", &query.q), ("before", &before)];
+    let fields = [
+        ("state", "resolved"),
+        ("team", &query.team),
+        ("severity", &query.severity),
+        ("mine", &query.mine),
+        ("q", &query.q),
+        ("before", &before),
+    ];
     let kept: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     format!("/?{}", serde_urlencoded::to_string(kept).unwrap_or_default())
 }

@@ -55,11 +55,21 @@ async fn act(app: &App, caller: &Principal, incident: &Incident, by: &ByLink, op
     Ok(Redirect::to(&format!("/l/{}", by.token)).into_response())
 }
 
-pub async fn acknowledge(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident, by: ByLink) -> Result<Response, Problem> {
+pub async fn acknowledge(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    by: ByLink,
+) -> Result<Response, Problem> {
     act(&app, &caller, &incident, &by, Operation::Acknowledge).await
 }
 
-pub async fn resolve(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident, by: ByLink) -> Result<Response, Problem> {
+pub async fn resolve(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    by: ByLink,
+) -> Result<Response, Problem> {
     act(&app, &caller, &incident, &by, Operation::Resolve).await
 }
 

@@ -120,7 +120,7 @@ struct ProblemPage {
 /// A problem as a page; everything else as it is.
 pub fn dress(app: &App, headers: &HeaderMap, response: Response) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
-    let mut frame = Frame::bare(app, headers, problem.title.clone());
+    let mut frame = Frame::bare(app, headers, problem.title);
     frame.path = "/".into();
     let status = response.status();
     let Ok(mut dressed) = render(&ProblemPage { frame, problem }) else { return response };

@@ -10,8 +10,12 @@ pub struct Moment {
     pub iso: String,
     /// Such as `Mon 29 Mar 2026, 03:12:04 CEST`.
     pub exact: String,
+    /// Such as `03:12 CEST, Sun 29 Mar`.
+    pub brief: String,
     /// Such as `03:12:04`.
     pub clock: String,
+    /// Such as `03:12`.
+    pub minute: String,
     /// Such as `Mon 29 Mar`.
     pub day: String,
     /// Such as `4 min`, without "ago".
@@ -29,13 +33,15 @@ impl Moment {
         let iso = at.rfc3339();
         let span = span(now.since(at));
         let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else {
-            return Self { exact: iso.clone(), clock: iso.clone(), day: String::new(), iso, span };
+            return Self { exact: iso.clone(), brief: iso.clone(), clock: iso.clone(), minute: iso.clone(), day: String::new(), iso, span };
         };
         let zoned = instant.to_zoned_datetime(zone.clone());
         Self {
             iso,
             exact: zoned.strftime("%a %-d %b %Y, %H:%M:%S %Z").to_string(),
+            brief: zoned.strftime("%H:%M %Z, %a %-d %b").to_string(),
             clock: zoned.strftime("%H:%M:%S").to_string(),
+            minute: zoned.strftime("%H:%M").to_string(),
             day: zoned.strftime("%a %-d %b").to_string(),
             span,
         }

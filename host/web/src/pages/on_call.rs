@@ -138,7 +138,9 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], lens: &Lens, me: Optio
 
 /// A wall-clock time as a form's `datetime-local` wants it.
 fn wall(at: Millis, zone: &TimeZone) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
+    jiff::Timestamp::from_millisecond(at.0)
+        .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string())
+        .unwrap_or_default()
 }
 
 /// The grid: whole weeks from this Monday, in the rotation's zone.
@@ -202,7 +204,9 @@ pub async fn add(State(app): State<App>, Caller(caller): Caller, Filled(form): F
         text.parse::<civil::DateTime>()
             .and_then(|wall| wall.to_zoned_datetime(zone.clone()))
             .map(|at| Millis(at.timestamp().as_millisecond()))
-            .map_err(|error| Problem::invalid(format!("{text:?} is no date and time: {error}. Nothing was changed."), "Go back and correct it."))
+            .map_err(|error| {
+                Problem::invalid(format!("{text:?} is no date and time: {error}. Nothing was changed."), "Go back and correct it.")
+            })
     };
     enter(&app, &caller, rotation, UserId::from(form.user), at(&form.from)?, at(&form.until)?).await?;
     Ok(Redirect::to("/on-call").into_response())

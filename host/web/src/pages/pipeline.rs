@@ -142,13 +142,16 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
 
 /// Installed plugins that nothing uses, and those that cannot be read.
 async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<String>), Problem> {
-    let placed = snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
+    let placed =
+        snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
     let used: Vec<&str> =
         snapshot.normalizers.values().chain(snapshot.notify.values()).chain(placed).map(|plugin| plugin.cite().digest.as_str()).collect();
     let (mut unused, mut unreadable) = (Vec::new(), Vec::new());
     for found in installed(app).await? {
         match found {
-            Ok(info) if !used.contains(&info.plugin.digest.as_str()) => unused.push(format!("{} {}", info.plugin.name, info.plugin.version)),
+            Ok(info) if !used.contains(&info.plugin.digest.as_str()) => {
+                unused.push(format!("{} {}", info.plugin.name, info.plugin.version));
+            }
             Ok(_) => {}
             Err(error) => unreadable.push(error.to_string()),
         }
@@ -181,9 +184,15 @@ struct LetterPage {
     body_bytes: usize,
 }
 
-pub async fn letter(State(app): State<App>, headers: HeaderMap, Caller(caller): Caller, TheLetter(letter): TheLetter) -> Result<Response, Problem> {
+pub async fn letter(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Caller(caller): Caller,
+    TheLetter(letter): TheLetter,
+) -> Result<Response, Problem> {
     let lens = Lens::of(&app, caller.user.as_ref());
-    let (url, body, body_bytes) = raw(&app, letter.record).await?.map_or((None, None, 0), |(url, body, size)| (Some(url), Some(body), size));
+    let (url, body, body_bytes) =
+        raw(&app, letter.record).await?.map_or((None, None, 0), |(url, body, size)| (Some(url), Some(body), size));
     let path = format!("/dead-letters/{}", letter.id);
     render(&LetterPage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, format!("Dead letter {}", letter.id), path),

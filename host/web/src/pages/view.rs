@@ -11,7 +11,7 @@ use domain::escalation::{Run, RunState};
 use domain::id::{Revision, UserId};
 use domain::incident::{AlertState, Incident};
 use domain::installation::Installation;
-use domain::page::{Outbox, Purpose};
+use domain::page::{Outbox, OutboxState, Purpose};
 use domain::time::Millis;
 use domain::timeline::{Line, LineKind};
 use jiff::tz::TimeZone;
@@ -130,7 +130,7 @@ fn team_name(incident: &Incident, lens: &Lens) -> String {
 }
 
 fn service_name(service: &str, lens: &Lens) -> String {
-    lens.installation.services.get(service).map_or_else(|| domain::alert::cut(service, 120), |known| known.name.clone())
+    lens.installation.services.get(service).map_or_else(|| domain::alert::cut(service, 60), |known| known.name.clone())
 }
 
 /// Somebody who was told.
@@ -165,7 +165,7 @@ pub struct Head {
     pub runbook: Option<String>,
     /// Names of those who acknowledged.
     pub who: Vec<String>,
-    /// Newest first, each person once.
+    /// Each person once, those first whom a page has reached.
     pub told: Vec<Told>,
     /// When the next step of the escalation is due, such as `2 min`; an empty text is "now".
     pub next_step: Option<String>,
@@ -179,7 +179,7 @@ impl Head {
         let next_at = runs.iter().filter(|run| run.state == RunState::Active).filter_map(|run| run.next_at).min();
         Self {
             id: incident.id.0,
-            title: Excerpt::new(&incident.title, 200),
+            title: Excerpt::new(&incident.title, 120),
             severity: incident.severity.into(),
             status: incident.status.into(),
             priority: incident.priority.map(domain::command::Priority::as_str),
@@ -207,7 +207,8 @@ fn runbook(incident: &Incident, alerts: &[AlertState]) -> Option<String> {
     let alerts = alerts.iter().map(|state| &state.alert);
     let links = incident.links.iter().chain(alerts.clone().flat_map(|alert| &alert.links));
     let by_link = links.filter(|link| link.text.to_lowercase().contains("runbook")).find_map(|link| web_address(&link.url));
-    let named = |(name, value): &(String, String)| if matches!(name.as_str(), "runbook" | "runbook_url") { web_address(value) } else { None };
+    let named =
+        |(name, value): &(String, String)| if matches!(name.as_str(), "runbook" | "runbook_url") { web_address(value) } else { None };
     by_link.or_else(|| alerts.clone().flat_map(|alert| &alert.annotations).find_map(named))
 }
 
@@ -215,7 +216,8 @@ fn told(pages: &[Outbox], lens: &Lens) -> Vec<Told> {
     let mut seen: Vec<&UserId> = Vec::new();
     let mut list = Vec::new();
     let mut pages: Vec<&Outbox> = pages.iter().filter(|row| matches!(row.purpose, Purpose::Escalation(_))).collect();
-    pages.sort_by_key(|row| std::cmp::Reverse(row.queued_at));
+    // Of each person the page that came furthest: one that arrived says more than one that failed.
+    pages.sort_by_key(|row| (row.state != OutboxState::Accepted, std::cmp::Reverse(row.queued_at)));
     for row in pages {
         let Some(user) = row.user.as_ref().filter(|user| !seen.contains(user)) else { continue };
         seen.push(user);
@@ -327,7 +329,7 @@ impl AlertView {
 /// A line of the timeline.
 pub struct LineView {
     pub at: Moment,
-    /// How it stands out: `bad`, `good`, `page` or nothing.
+    /// How it stands out: `start`, `answer`, `good`, `page`, `bad` or nothing.
     pub tone: &'static str,
     pub text: Excerpt,
     pub note: bool,
@@ -355,7 +357,7 @@ pub fn story(lines: &[Line], limit: usize, lens: &Lens) -> Vec<Day> {
 
 fn line_view(line: &Line, lens: &Lens) -> LineView {
     let tone = match line.kind {
-        LineKind::Opened | LineKind::SeverityChanged => "open",
+        LineKind::Opened | LineKind::SeverityChanged => "start",
         LineKind::Acknowledged => "answer",
         LineKind::Resolved | LineKind::AlertResolved | LineKind::Delivered => "good",
         LineKind::Paged | LineKind::Escalated | LineKind::Routed => "page",

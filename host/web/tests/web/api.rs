@@ -54,7 +54,8 @@ async fn commands_are_done_and_audited() {
     let refused = house.json("POST", "/api/v1/incidents/1/resolve", &alice, json!(null)).await;
     assert_eq!((refused.status.as_u16(), refused.value()["detail"].as_str()), (409, Some("The incident is resolved.")));
     let actions: Vec<_> = house.audited().await.into_iter().map(|(actor, action)| format!("{actor}: {action}")).collect();
-    let expected = ["resolve", "unacknowledge", "priority", "note", "acknowledge"].map(|verb| format!("user alice by token test: incident.{verb}"));
+    let expected =
+        ["resolve", "unacknowledge", "priority", "note", "acknowledge"].map(|verb| format!("user alice by token test: incident.{verb}"));
     assert_eq!(actions, expected);
     let bad = house.json("POST", "/api/v1/incidents/1/notes", &alice, json!({"txet": "x"})).await;
     assert_eq!(bad.status, 400);
@@ -74,7 +75,10 @@ async fn configuration_problems_name_file_and_line() {
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (422, "application/problem+json"));
     let problem = answer.value();
     assert_eq!(problem["type"], "urn:reveille:problem:configuration");
-    assert_eq!(problem["problems"][0], json!({"file": "rotations.yaml", "line": 3, "message": "unknown rotation \"nihgts\", did you mean \"nights\"?"}));
+    assert_eq!(
+        problem["problems"][0],
+        json!({"file": "rotations.yaml", "line": 3, "message": "unknown rotation \"nihgts\", did you mean \"nights\"?"})
+    );
     let right = json!({"files": [{"path": "teams.yaml", "text": "kind: team"}], "expected_revision": 3});
     assert_eq!(house.json("POST", "/api/v1/config/apply", &root, right.clone()).await.value()["revision"], 4);
     assert_eq!(house.json("POST", "/api/v1/config/plan", &root, json!({"files": []})).await.value()["changes"][0]["change"], "changed");

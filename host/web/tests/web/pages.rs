@@ -24,7 +24,9 @@ async fn pages_hold_no_inline_script_or_style() {
     let house = House::full().await;
     let (root, _) = house.session("root").await;
     let by_link = format!("/l/{}", link(1, "alice", NOW.plus_seconds(60)));
-    for path in ["/", "/?state=resolved", "/incidents/1", "/incidents/2", "/incidents/2/alerts/3", "/on-call", "/pipeline", "/sign-in", &by_link] {
+    for path in
+        ["/", "/?state=resolved", "/incidents/1", "/incidents/2", "/incidents/2/alerts/3", "/on-call", "/pipeline", "/sign-in", &by_link]
+    {
         let body = house.get(path, &root).await.body;
         assert!(!body.contains("<style") && !body.contains(" style=") && !body.contains(" onclick="), "{path}");
         for script in body.split("<script").skip(1) {
@@ -60,11 +62,7 @@ async fn the_first_page_is_at_most_60_kb_over_the_wire() {
     let house = House::full().await;
     let (alice, _) = house.session("alice").await;
     let page = house.get("/incidents/1", &alice).await.body;
-    let mut files: Vec<String> = page
-        .split('"')
-        .filter(|part| part.starts_with("/static/"))
-        .map(ToOwned::to_owned)
-        .collect();
+    let mut files: Vec<String> = page.split('"').filter(|part| part.starts_with("/static/")).map(ToOwned::to_owned).collect();
     files.push("/incidents/1".into());
     let mut total = 0;
     for file in files {
@@ -105,7 +103,17 @@ async fn an_incident_says_why_by_plugin_version_digest_revision_and_reason() {
     let body = house.get("/incidents/1", &alice).await.body;
     let digest = web::Secret::presented("correlate").id();
     assert!(body.contains(&format!("title=\"SHA-256 {digest}\">{}</code>", &digest[..12])));
-    for text in ["<b>correlate</b> 0.1.0", "revision 3", "same service within 10 minutes", "filter</b> skipped", "Nobody yet", "Next page in 1 min", "https://runbooks.example.org/checkout", "550 no such mailbox", "Sat 28 Mar 2026, 03:10:00 CET"] {
+    for text in [
+        "<b>correlate</b> 0.1.0",
+        "revision 3",
+        "same service within 10 minutes",
+        "filter</b> skipped",
+        "Nobody yet",
+        "Next page in 1 min",
+        "https://runbooks.example.org/checkout",
+        "550 no such mailbox",
+        "Sat 28 Mar 2026, 03:10:00 CET",
+    ] {
         assert!(body.contains(text), "{text}");
     }
 }
@@ -146,11 +154,16 @@ async fn on_call_shows_now_gaps_and_overrides_and_takes_one() {
     assert!(now < body.find("Take back").expect("bob's override can be taken back"));
     assert!(!body.contains("<h2>ops "), "of another team");
     let taken = house
-        .post("/on-call/overrides", &alice, &[("csrf", &csrf), ("rotation", "primary"), ("user", "alice"), ("from", "2026-03-28T03:00"), ("until", "2026-03-28T12:00")])
+        .post(
+            "/on-call/overrides",
+            &alice,
+            &[("csrf", &csrf), ("rotation", "primary"), ("user", "alice"), ("from", "2026-03-28T03:00"), ("until", "2026-03-28T12:00")],
+        )
         .await;
     assert_eq!(taken.header("location"), "/on-call", "{}", taken.body);
     assert!(house.get("/on-call", &alice).await.body.contains("nowname\">Alice Moretti <span class=\"tag\">you"));
-    let foreign = [("csrf", csrf.as_str()), ("rotation", "ops"), ("user", "alice"), ("from", "2026-03-28T03:00"), ("until", "2026-03-28T12:00")];
+    let foreign =
+        [("csrf", csrf.as_str()), ("rotation", "ops"), ("user", "alice"), ("from", "2026-03-28T03:00"), ("until", "2026-03-28T12:00")];
     assert_eq!(house.post("/on-call/overrides", &alice, &foreign).await.status, 404);
     let (carol, _) = house.session("carol").await;
     let gap = house.get("/on-call", &carol).await.body;

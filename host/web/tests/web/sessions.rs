@@ -44,7 +44,10 @@ async fn under_https_the_session_cookie_is_bound_to_the_host() {
     with_password(&house, "alice", "correct horse battery").await;
     let answer = house.post("/sign-in", "", &[("user", "alice"), ("password", "correct horse battery")]).await;
     let set = answer.header("set-cookie");
-    assert!(set.starts_with("__Host-reveille=") && set.contains("; Secure") && set.contains("; HttpOnly") && set.contains("SameSite=Lax"), "{set}");
+    assert!(
+        set.starts_with("__Host-reveille=") && set.contains("; Secure") && set.contains("; HttpOnly") && set.contains("SameSite=Lax"),
+        "{set}"
+    );
     assert!(!set.contains("Domain"));
 }
 
@@ -101,7 +104,11 @@ async fn a_change_without_its_token_or_from_elsewhere_is_refused() {
     assert_eq!(house.incident(1).await.status.as_str(), "firing", "nothing of that did anything");
     let api = Request::post("/api/v1/incidents/1/acknowledge").header("cookie", &alice).body(Body::empty()).unwrap();
     assert_eq!(house.ask(api).await.status, 403, "the API with a cookie needs the token too");
-    let meant = Request::post(path).header("cookie", &alice).header("origin", "http://127.0.0.1:8080").body(Body::from(format!("csrf={csrf}"))).unwrap();
+    let meant = Request::post(path)
+        .header("cookie", &alice)
+        .header("origin", "http://127.0.0.1:8080")
+        .body(Body::from(format!("csrf={csrf}")))
+        .unwrap();
     assert_eq!(house.ask(meant).await.status, 303);
     assert_eq!(house.incident(1).await.status.as_str(), "acknowledged");
     assert_eq!(house.audited().await[0], ("user alice by page".into(), "incident.acknowledge".into()));

@@ -167,6 +167,7 @@ fn check(key: &str, value: &[u8], ttl_seconds: u32) -> Result<(), StateError> {
     if fits { Ok(()) } else { Err(StateError::OverLimit) }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the shape of the import")]
 pub(crate) fn get(key: &str) -> Result<Option<Entry>, StateError> {
     Ok(host(|host| match host.state.get(key) {
         Some((Cell::Value(value), version)) => Some(Entry { value: value.clone(), version: *version }),

@@ -133,11 +133,7 @@ fn apply(tx: &mut dyn ports::Tx, id: IncidentId, command: &Command, now: Millis)
     Ok(CommandOutcome::Done(text))
 }
 
-fn settle(
-    store: Arc<dyn Store>,
-    id: DeadLetterId,
-    state: DeadLetterState,
-) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>> {
+fn settle(store: Arc<dyn Store>, id: DeadLetterId, state: DeadLetterState) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>> {
     Box::pin(async move {
         let job = move |tx: &mut dyn ports::Tx| {
             let Some(mut letter) = tx.dead_letter(id)?.filter(|letter| letter.state == DeadLetterState::Waiting) else {
@@ -174,12 +170,7 @@ impl Configure for DoubleConfigure {
         Box::pin(async move { check(&files).map(|()| Plan { revision: Revision(3), changes: change(), warnings: vec![] }) })
     }
 
-    fn apply(
-        &self,
-        files: Vec<BundleFile>,
-        expected: Option<Revision>,
-        _: String,
-    ) -> BoxFuture<'static, Result<Applied, ConfigureError>> {
+    fn apply(&self, files: Vec<BundleFile>, expected: Option<Revision>, _: String) -> BoxFuture<'static, Result<Applied, ConfigureError>> {
         Box::pin(async move {
             check(&files)?;
             match expected.filter(|expected| *expected != Revision(3)) {
@@ -267,7 +258,8 @@ pub struct DoublePlugins;
 
 impl PluginHost for DoublePlugins {
     fn installed(&self) -> Vec<Result<PluginInfo, LoadError>> {
-        let broken = LoadError { plugin: "weather".into(), reason: "plugin.toml: line 3: unknown key `reeds`, did you mean `reads`?".into() };
+        let broken =
+            LoadError { plugin: "weather".into(), reason: "plugin.toml: line 3: unknown key `reeds`, did you mean `reads`?".into() };
         vec![Ok(info("rules")), Ok(info("siem-filter")), Err(broken)]
     }
 

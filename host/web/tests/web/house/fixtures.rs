@@ -7,7 +7,8 @@ use domain::contact::Contact;
 use domain::decision::{Decision, Grouping, NoteKind, Outcome, PluginRef, Stage, StageNote, Verdict};
 use domain::escalation::{Policy, Run, RunState, Step, Target};
 use domain::id::{
-    AlertId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, PolicyId, Revision, RunId, TeamId, UserId,
+    AlertId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, PolicyId, Revision, RunId, TeamId,
+    UserId,
 };
 use domain::incident::{AlertState, Incident};
 use domain::installation::{Installation, Integration, OnFailure, PluginUse, Service, Team, User};
@@ -87,7 +88,14 @@ pub fn installation() -> Installation {
     ];
     Installation {
         revision: Revision(3),
-        users: [user("alice", "Alice Moretti", false), user("bob", "Bob Lindqvist", false), user("mira", "Mira Kovač", false), user("carol", "Carol Okafor", false), user("root", "Root", true)].into(),
+        users: [
+            user("alice", "Alice Moretti", false),
+            user("bob", "Bob Lindqvist", false),
+            user("mira", "Mira Kovač", false),
+            user("carol", "Carol Okafor", false),
+            user("root", "Root", true),
+        ]
+        .into(),
         teams: [team("shop", "Shop", &["alice", "bob", "mira"]), team("ops", "Operations", &["carol"])].into(),
         rotations: rotations.into_iter().map(|rotation| (rotation.id.clone(), rotation)).collect(),
         policies: [(PolicyId::from("shop"), policy)].into(),
@@ -103,11 +111,20 @@ pub fn snapshot() -> Snapshot {
     let placed = |names: &[&str]| -> Vec<Placed> {
         names.iter().map(|name| Placed { plugin: DoublePlugin::named(name), on_failure: OnFailure::Skip }).collect()
     };
-    let stages = Stages { enrich: placed(&["catalog", "rules"]), filter: placed(&["rules"]), dedupe: placed(&["correlate"]), route: placed(&["route"]) };
+    let stages = Stages {
+        enrich: placed(&["catalog", "rules"]),
+        filter: placed(&["rules"]),
+        dedupe: placed(&["correlate"]),
+        route: placed(&["route"]),
+    };
     Snapshot {
         revision: Revision(3),
         installation: Arc::new(installation()),
-        normalizers: [("shop-prometheus".into(), DoublePlugin::named("alertmanager")), ("ops-nagios".into(), DoublePlugin::named("generic"))].into(),
+        normalizers: [
+            ("shop-prometheus".into(), DoublePlugin::named("alertmanager")),
+            ("ops-nagios".into(), DoublePlugin::named("generic")),
+        ]
+        .into(),
         pipelines: [("main".into(), stages)].into(),
         notify: BTreeMap::from([("mail".to_owned(), DoublePlugin::named("mail")), ("ntfy".to_owned(), DoublePlugin::named("ntfy"))]),
     }
@@ -246,7 +263,8 @@ fn fill_all(tx: &mut dyn Tx, now: Millis) -> Result<(), ports::StoreError> {
     queue.responders = vec!["bob".into()];
     queue.acknowledged_at = Some(ago(70));
     queue.priority = Some(Priority::P2);
-    let mut certificate = incident(5, "shop", "Certificate of shop.example.org ends in 6 days", Severity::Warning, Status::Acknowledged, ago(60 * 30));
+    let mut certificate =
+        incident(5, "shop", "Certificate of shop.example.org ends in 6 days", Severity::Warning, Status::Acknowledged, ago(60 * 30));
     certificate.responders = vec!["alice".into(), "mira".into()];
     certificate.acknowledged_at = Some(ago(60 * 26));
     let mut search = incident(6, "shop", "Search answers 5 % of requests with an error", Severity::Error, Status::Resolved, ago(60 * 50));
@@ -281,9 +299,17 @@ fn checkout(tx: &mut dyn Tx, now: Millis) -> Result<(), ports::StoreError> {
     let mut slow = Alert::firing("checkout/latency", Severity::Critical, ago(60));
     slow.summary = Some("Checkout is slow: p99 4.2 s".into());
     slow.details = Some("99th percentile of POST /checkout is 4.2 s over 5 minutes, the objective is 0.8 s.".into());
-    slow.labels = [("cluster", "eu-1"), ("env", "production"), ("job", "checkout"), ("pod", "checkout-7d9f"), ("region", "eu-south-1"), ("severity", "page"), ("team", "shop")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
+    slow.labels = [
+        ("cluster", "eu-1"),
+        ("env", "production"),
+        ("job", "checkout"),
+        ("pod", "checkout-7d9f"),
+        ("region", "eu-south-1"),
+        ("severity", "page"),
+        ("team", "shop"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
     let mut errors = Alert::firing("checkout/errors", Severity::Error, ago(90));
     errors.summary = Some("3 % of checkouts fail".into());
     let edits = vec![domain::alert::Edit::SetService("checkout".into())];
@@ -317,12 +343,27 @@ fn checkout(tx: &mut dyn Tx, now: Millis) -> Result<(), ports::StoreError> {
     tx.add_outbox(&page(2, it.id, "alice", "mail", OutboxState::Failed, ago(236)))?;
     for (at, kind, text, cause) in [
         (240, LineKind::Opened, "Opened by shop-prometheus: Checkout is slow: p99 4.2 s (critical)", None),
-        (240, LineKind::Edited, "Enriched by catalog: service, runbook", Some((Stage::Enrich, cited("catalog"), "service checkout: owner shop, tier 1, runbook"))),
+        (
+            240,
+            LineKind::Edited,
+            "Enriched by catalog: service, runbook",
+            Some((Stage::Enrich, cited("catalog"), "service checkout: owner shop, tier 1, runbook")),
+        ),
         (239, LineKind::Routed, "Routed to policy shop", Some((Stage::Route, cited("route"), "service checkout belongs to team shop"))),
         (238, LineKind::Paged, "Paged alice by ntfy (step 1)", Some((Stage::Notify, cited("ntfy"), ""))),
         (236, LineKind::DeliveryFailed, "Mail to alice failed: 550 no such mailbox", Some((Stage::Notify, cited("mail"), ""))),
-        (200, LineKind::StageFailed, "Stage filter skipped: rules took longer than its deadline of 50 ms", Some((Stage::Filter, cited("rules"), "took longer than its deadline of 50 ms"))),
-        (200, LineKind::Grouped, "3 % of checkouts fail joined by correlate: same service", Some((Stage::Dedupe, cited("correlate"), "same service within 10 minutes"))),
+        (
+            200,
+            LineKind::StageFailed,
+            "Stage filter skipped: rules took longer than its deadline of 50 ms",
+            Some((Stage::Filter, cited("rules"), "took longer than its deadline of 50 ms")),
+        ),
+        (
+            200,
+            LineKind::Grouped,
+            "3 % of checkouts fail joined by correlate: same service",
+            Some((Stage::Dedupe, cited("correlate"), "same service within 10 minutes")),
+        ),
         (120, LineKind::Noted, "mira: a deployment of checkout went out at 03:05, looks related", None),
     ] {
         tx.add_line(it.id, &line(ago(at), kind, text, cause))?;

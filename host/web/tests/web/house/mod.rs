@@ -126,7 +126,8 @@ impl Parts {
         let live = Arc::new(Live::new(fixtures::snapshot()));
         let wakes = Arc::new(Wakes::default());
         let (stop, stopping) = watch::channel(false);
-        let commands = Arc::new(DoubleCommands { store: store.clone(), clock: ticking.clone(), wakes: wakes.clone(), journal: journal.clone() });
+        let commands =
+            Arc::new(DoubleCommands { store: store.clone(), clock: ticking.clone(), wakes: wakes.clone(), journal: journal.clone() });
         let web = WebParts {
             store,
             journal,
