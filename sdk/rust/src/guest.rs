@@ -142,12 +142,16 @@ impl<P: Plugin> Loaded<P> {
 
 /// Settings as their type, or where they do not fit.
 fn parse_settings<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Vec<Problem>> {
-    let whole = |error: serde_json::Error| vec![Problem { pointer: String::new(), message: error.to_string() }];
-    // By way of a value: the host wrote this JSON, so a line and column in it would tell the operator nothing.
-    let value: serde_json::Value = serde_json::from_str(json).map_err(whole)?;
-    serde_path_to_error::deserialize(value).map_err(|error: serde_path_to_error::Error<serde_json::Error>| {
+    // Straight from the text: a `serde_json::Value` between would hash, and so make every plugin ask the host for a random seed.
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        vec![Problem { pointer, message: error.into_inner().to_string() }]
+        let error = error.into_inner();
+        // The host wrote this JSON, so a line and column in it tell the operator nothing.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let message = error.to_string();
+        let message = message.strip_suffix(&place).unwrap_or(&message).into();
+        vec![Problem { pointer, message }]
     })
 }
 

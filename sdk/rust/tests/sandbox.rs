@@ -149,25 +149,3 @@ fn wrong_settings_are_pointed_at() {
     let problems = sandbox.configure(r#"{"fallback_team":7}"#).unwrap_err();
     assert_eq!(problems, [("/fallback_team".into(), "invalid type: integer `7`, expected a string".into())]);
 }
-
-#[test]
-#[ignore]
-fn bench() {
-    let mut sandbox = Sandbox::new();
-    sandbox.configure(r#"{"fallback_team":"ops"}"#).unwrap();
-    let alert = alert("checkout");
-    let mut nolook = alert.clone();
-    nolook.service = None;
-    nolook.details = Some("twenty characters...".into());
-    for (name, a) in [("lookup", &alert), ("no lookup", &nolook)] {
-        for _ in 0..3 {
-            #[allow(clippy::disallowed_methods)]
-            let t = std::time::Instant::now();
-            for _ in 0..300_000 {
-                let r = sandbox.plugin.reveille_plugin_enrich().call_run(&mut sandbox.store, a).unwrap();
-                std::hint::black_box(&r);
-            }
-            println!("{name}: {:?}", t.elapsed() / 300_000);
-        }
-    }
-}

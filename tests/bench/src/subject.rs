@@ -110,7 +110,7 @@ fn documents() -> Vec<(String, String)> {
         .map(|at| json!({ "kind": "Service", "id": format!("service-{at:04}"), "team": "bench", "tier": "2", "runbook": format!("https://runbooks.example.org/service-{at:04}") }))
         .collect();
     let correlate = json!({ "rules": [ { "when": { "field": "service", "exists": true }, "key": "${{service}}/${{labels.alertname}}" } ] });
-    let quiet = json!({ "routes": [ { "name": "the record", "when": { "field": "severity", "exists": true }, "to": [ { "target": { "team": "bench" }, "urgency": "quiet" } ] } ] });
+    let quiet = json!({ "routes": [ { "name": "the record", "to": [ { "team": "bench" } ], "urgency": "quiet" } ] });
     let fixed = json!([
         { "kind": "User", "id": "bench", "admin": true, "contacts": [ { "kind": "ntfy", "address": "http://127.0.0.1:9/bench" } ] },
         { "kind": "Team", "id": "bench", "members": ["bench"], "default_policy": "bench" },

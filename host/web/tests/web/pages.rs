@@ -192,8 +192,8 @@ async fn empty_pages_say_what_to_do_next() {
     let (root, _) = house.session("root").await;
     assert!(house.get("/", &root).await.body.contains("curl http://127.0.0.1:8080/in/YOUR_KEY"));
     house.live.publish(fixtures::nothing());
-    assert!(house.get("/on-call", &root).await.body.contains("kind: rotation"));
-    assert!(house.get("/pipeline", &root).await.body.contains("kind: integration"));
+    assert!(house.get("/on-call", &root).await.body.contains("kind: Rotation"));
+    assert!(house.get("/pipeline", &root).await.body.contains("kind: Integration"));
 }
 
 #[tokio::test]
