@@ -49,7 +49,7 @@ pub fn run(args: &DeadLetterArgs) -> Result<()> {
 }
 
 fn list(client: &Client, all: bool) -> Result<()> {
-    let letters = client.get(if all { "dead-letters?limit=100" } else { "dead-letters?state=waiting&limit=100" })?;
+    let letters = client.get(if all { "dead-letters?state=all&limit=100" } else { "dead-letters?state=waiting&limit=100" })?;
     if client.json {
         show(&letters);
         return Ok(());

@@ -49,16 +49,16 @@ enum Command {
 #[derive(Args, Clone)]
 pub struct Server {
     /// Address of the server.
-    #[arg(long, env = "REVEILLE_SERVER", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, global = true, env = "REVEILLE_SERVER", default_value = "http://127.0.0.1:8080")]
     server: String,
     /// API token. Without it, the token that `init` wrote is read from `--token-file`.
-    #[arg(long, env = "REVEILLE_TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, env = "REVEILLE_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// File with the API token.
-    #[arg(long, env = "REVEILLE_TOKEN_FILE", default_value = "data/cli.token")]
+    #[arg(long, global = true, env = "REVEILLE_TOKEN_FILE", default_value = "data/cli.token")]
     token_file: PathBuf,
     /// Print the API's JSON instead of words.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

@@ -60,8 +60,15 @@ fn inspect(client: &Client, name: &str) -> Result<()> {
         show(&plugin);
         return Ok(());
     }
-    say(format!("{} {}", text(&plugin, "name"), text(&plugin, "version")));
-    say(format!("sha-256  {}", text(&plugin, "digest")));
+    for plugin in items(&plugin) {
+        tell(plugin);
+    }
+    Ok(())
+}
+
+fn tell(plugin: &Value) {
+    say(format!("{} {}", text(plugin, "name"), text(plugin, "version")));
+    say(format!("sha-256  {}", text(plugin, "digest")));
     for (label, field) in [("hooks", "hooks"), ("reads", "reads"), ("lookups", "lookups"), ("keys", "keys"), ("headers", "headers"), ("contacts", "contacts")] {
         let value = words(&plugin[field]);
         if !value.is_empty() {
@@ -69,7 +76,6 @@ fn inspect(client: &Client, name: &str) -> Result<()> {
         }
     }
     say(format!("settings\n{:#}", plugin["settings_schema"]));
-    Ok(())
 }
 
 fn words(list: &Value) -> String {

@@ -2,7 +2,8 @@
 
 use crate::api::shape::{DecisionShape, ListOf};
 use crate::app::App;
-use crate::extract::{Asked, TheIncident};
+use crate::extract::{Asked, Caller, TheIncident};
+use crate::principal::Action;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
@@ -33,4 +34,29 @@ pub async fn list(
     let filter = DecisionFilter { incident: Some(incident.id), before: query.before.map(DecisionId), limit };
     let rows = app.parts.store.view(move |view| view.decisions(&filter)).await?;
     Ok(Json(ListOf::page(rows.iter().map(DecisionShape::new).collect(), limit, |row: &DecisionShape| row.id)))
+}
+
+/// Rows looked at to fill one page of a team's own.
+const LOOKED_AT: u32 = 500;
+
+/// Lists the decisions on all alerts of the caller's teams, newest first: also those that opened nothing. A page may be shorter than asked while
+/// there are more: follow `next_before`.
+#[utoipa::path(get, path = "/api/v1/decisions", tag = "incidents", operation_id = "list_all_decisions", params(DecisionQuery),
+    responses((status = 200, body = ListOf<DecisionShape>)))]
+pub async fn list_all(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Asked(query): Asked<DecisionQuery>,
+) -> Result<Json<ListOf<DecisionShape>>, Problem> {
+    let limit = query.limit.unwrap_or(50).clamp(1, 500) as usize;
+    let filter = DecisionFilter { incident: None, before: query.before.map(DecisionId), limit: LOOKED_AT };
+    let rows = app.parts.store.view(move |view| view.decisions(&filter)).await?;
+    let more = rows.len() >= LOOKED_AT as usize;
+    let end = rows.last().map(|row| row.decision.id.0);
+    let mut mine: Vec<DecisionShape> =
+        rows.iter().filter(|row| caller.may(Action::See, &row.decision.team)).map(DecisionShape::new).collect();
+    let cut = mine.len() > limit;
+    mine.truncate(limit);
+    let next_before = if cut { mine.last().map(|row| row.id) } else { end.filter(|_| more) };
+    Ok(Json(ListOf { items: mine, next_before }))
 }

@@ -37,6 +37,7 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Incident(Action::See), routes!(incidents::show));
     routes.api(Permission::Incident(Action::See), routes!(incidents::timeline));
     routes.api(Permission::Incident(Action::See), routes!(decisions::list));
+    routes.api(Permission::Known, routes!(decisions::list_all));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::acknowledge));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::unacknowledge));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::resolve));
