@@ -154,9 +154,7 @@ fn p1_kills_at_every_commit_edge() {
             // The n-th time that the edge is reached, so that the kills do not all fall on the first commit.
             let skip = round % 7;
             if story.server.try_sim(&json!({ "fail": edge, "action": "kill", "after": skip })).is_ok() {
-                // Something new to page about, so that escalation and delivery have work.
-                story.victorops_quietly("CRITICAL", &format!("page-{edge}-{round}"), json!({ "service": format!("fresh-{edge}-{round}") }));
-                wait_for_end(&mut story, edge);
+                page_until_it_ends(&mut story, edge, round);
                 kills += 1;
             }
             story.server.kill();
@@ -175,12 +173,16 @@ fn p1_kills_at_every_commit_edge() {
     assert!(unpaged(&story).is_empty(), "P2: {:#?}", unpaged(&story));
 }
 
+/// Something new to page about, again and again, so that router, escalation and delivery have work, until the server has ended itself.
 #[allow(clippy::disallowed_methods)] // A process dies in real time.
-fn wait_for_end(story: &mut Story, edge: &str) {
+fn page_until_it_ends(story: &mut Story, edge: &str, round: usize) {
     let began = Instant::now();
+    let mut number = 0;
     while !story.server.has_ended() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{edge} was not reached in 20 s\n{}", story.server.log());
-        std::thread::sleep(Duration::from_millis(2));
+        assert!(began.elapsed() < Duration::from_secs(20), "{edge} was not reached in 20 s, with {number} new incidents");
+        number += 1;
+        story.victorops_quietly("CRITICAL", &format!("page-{edge}-{round}-{number}"), json!({ "service": format!("fresh-{edge}-{round}-{number}") }));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -249,6 +251,32 @@ fn p1_power_cuts_see_a_store_that_does_not_sync() {
     let (taken, lost) = cut_power(3, &[("REVEILLE_SIM_SYNCHRONOUS", "off")]);
     println!("P1, planted synchronous=OFF: {taken} alerts answered 2xx, {lost} lost");
     assert!(lost > 0, "a store that does not sync loses nothing, so this layer sees nothing");
+}
+
+/// P3: a crash between "provider accepted" and "recorded" sends at most one duplicate, with the same idempotency key; any other page comes once.
+#[test]
+fn p3_a_duplicate_only_after_a_crash_and_with_the_same_key() {
+    let crashes = 20 * rounds();
+    let mut story = Story::two_people();
+    let path = format!("/integrations/generic/20131114/alert/{}/platform", story.server.key("shop-victorops"));
+    for crash in 0..crashes {
+        story.server.sim(&json!({ "fail": "delivery.after.accepted", "action": "kill" }));
+        let body = json!({ "message_type": "CRITICAL", "entity_id": format!("node-{crash}") });
+        // The server dies while or after it answers.
+        let _ = story.http.post(story.server.url(&path)).json(&body).timeout(Duration::from_secs(5)).send();
+        page_until_it_ends(&mut story, "delivery.after.accepted", crash + 1000);
+        story.server.kill();
+        story.server.start();
+        story.settle();
+    }
+    let mut by_key = std::collections::BTreeMap::new();
+    for ring in story.rings("carol") {
+        *by_key.entry(ring.header("idempotency-key").expect("a key").to_owned()).or_insert(0_usize) += 1;
+    }
+    let duplicates = by_key.values().filter(|n| **n > 1).count();
+    println!("P3: {crashes} crashes after a provider accepted, {} pages, {duplicates} of them twice, none more often", by_key.len());
+    assert_eq!(by_key.len(), crashes, "one step is one page");
+    assert!(by_key.values().all(|n| *n <= 2), "{by_key:?}");
 }
 
 /// P6: each hook in turn traps on every call; every alert still pages.

@@ -68,11 +68,17 @@ impl Mix {
         self.known.iter().map(|e| alert(*e)).collect()
     }
 
+    /// Incidents that the alerts made so far belong to.
+    pub fn incidents(&self) -> usize {
+        self.incidents
+    }
+
     /// The next alert of the mix.
     pub fn next_alert(&mut self) -> Value {
         let dice = self.random.below(100);
         let entity = if dice < 90 {
-            self.known[self.zipf(self.known.len())]
+            let rank = self.zipf(self.known.len());
+            self.known[rank]
         } else if dice < 99 {
             let incident = self.random.below(self.incidents);
             self.add(Entity { incident, instance: 1000 + self.known.len() })
@@ -125,7 +131,8 @@ pub fn bodies(alerts: &[Value], batch: usize) -> Vec<Vec<u8>> {
     alerts.chunks(batch).map(|chunk| Value::Array(chunk.to_vec()).to_string().into_bytes()).collect()
 }
 
-/// 20 rules over 8 fields for the bundled rules engine; the alerts of the set match three of them.
+/// 20 rules over 8 fields for the bundled rules engine, in `enrich` and in `filter`; the alerts of the set match three of them, and two
+/// others could suppress.
 pub fn rules() -> Value {
     let fields = ["labels.alertname", "labels.service", "labels.instance", "labels.job", "labels.region", "labels.cluster", "labels.namespace", "source"];
     let rules: Vec<Value> = (0..20)
@@ -137,11 +144,12 @@ pub fn rules() -> Value {
                 10 => "10.*".to_owned(),
                 _ => format!("no-such-{at}-*"),
             };
-            json!({
-                "name": format!("rule {at}"),
-                "when": { "field": field, "wildcard": matches },
-                "set": { format!("labels.rule_{at}"): "matched" },
-            })
+            let mut rule = json!({ "name": format!("rule {at}"), "when": { "field": field, "wildcard": matches } });
+            match at {
+                8 | 17 => rule["suppress"] = json!({ "reason": "known" }),
+                _ => rule["set"] = json!({ format!("labels.rule_{at}"): "matched" }),
+            }
+            rule
         })
         .collect();
     json!({ "rules": rules })

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use documents::server::LogFormat;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
@@ -12,7 +13,7 @@ pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 /// Starts logging to standard error and the metrics' recorder. `RUST_LOG` says what is logged; default: `info`.
 pub fn start(format: LogFormat) -> Result<Metrics> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Text => builder.init(),

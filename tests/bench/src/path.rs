@@ -1,0 +1,95 @@
+//! The way of an alert in this process, and the processor time of each thread on it: bodies of 64 from the data set through the engine with
+//! the shipped plugins, store and journal. One partition thread, so that what it takes is what all stages take on one core.
+
+use crate::figures::Figures;
+use crate::ground::{Ground, cpu_micros_by_thread, inbound};
+use crate::subject::Bodies;
+use anyhow::{Context, Result, ensure};
+use pipeline::{Answer, Engine, EngineParts, EngineSettings};
+use ports::{Journal, Live, Wakes};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
+
+/// Bodies under way at once.
+const UNDER_WAY: usize = 16;
+/// Who works on an alert, by the names of the threads.
+const SHARES: [(&str, &[&str], &str); 5] = [
+    ("normalize_us_per_alert", &["normalizer-0"], "µs of CPU: the normalizer's thread, bodies of 64"),
+    ("journal_us_per_alert", &["journal-writer", "journal-checkpo"], "µs of CPU: the journal's writer and its checkpoints"),
+    ("feeder_us_per_alert", &["feeder"], "µs of CPU: the thread that hands records to partitions"),
+    ("pipeline_us_per_alert", &["partition-0"], "µs of CPU: all stages (enrich rules and catalog, filter, dedupe) on one thread"),
+    ("commit_us_per_alert", &["committer", "store-writer", "store-checkpoin"], "µs of CPU: the committer, the store's writer, its checkpoints"),
+];
+
+/// Known entities first, then the mix; only the mix is measured.
+pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
+    let dir = dir.join("path");
+    std::fs::create_dir_all(&dir)?;
+    // The sandbox lives on: it tells plugins' deadlines.
+    let Ground { clock, sandbox: _sandbox, snapshot } = Ground::open(&dir)?;
+    let installation = Arc::clone(&snapshot.installation);
+    let integration = installation.integrations.values().find(|i| i.id.as_str() == "bench").context("the integration")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("door").enable_all().build()?;
+    runtime.block_on(async {
+        let journal = Arc::new(SqliteJournal::open(&dir, JournalOptions::new(Arc::clone(&clock)))?);
+        let engine = Engine::start(EngineParts {
+            store: Arc::new(SqliteStore::open(&dir, StoreOptions::new(Arc::clone(&clock)))?),
+            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            clock: Arc::clone(&clock),
+            live: Arc::new(Live::new(snapshot)),
+            wakes: Arc::new(Wakes::default()),
+            settings: EngineSettings { partition_threads: 1, normalizer_threads: 1, ..EngineSettings::default() },
+        })?;
+        take_all(&engine, integration, &bodies.known, &*clock).await?;
+        let before = cpu_micros_by_thread()?;
+        let began = clock.elapsed();
+        take_all(&engine, integration, &bodies.batches, &*clock).await?;
+        let seconds = (clock.elapsed().saturating_sub(began)).as_secs_f64();
+        let after = cpu_micros_by_thread()?;
+        let alerts = (bodies.batches.len() * 64) as f64;
+        report(figures, &before, &after, alerts);
+        figures.add("in_process_decided_per_s", alerts / seconds, "alerts/s through the engine in one process, bodies of 64");
+        ensure!(engine.drain().await, "the engine ends with nothing left to decide");
+        Ok(())
+    })
+}
+
+fn report(figures: &mut Figures, before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>, alerts: f64) {
+    let spent = |name: &str| (after.get(name).copied().unwrap_or_default() - before.get(name).copied().unwrap_or_default()) / alerts;
+    for (figure, threads, unit) in SHARES {
+        figures.add(figure, threads.iter().map(|thread| spent(thread)).sum(), unit);
+    }
+}
+
+/// Takes all bodies in, some at once, and waits until all is committed.
+async fn take_all(
+    engine: &Arc<Engine>,
+    integration: &domain::installation::Integration,
+    bodies: &[Vec<u8>],
+    clock: &dyn ports::Clock,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let sender = async || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(body) = bodies.get(at) else { return Ok(()) };
+            let answer = engine.take(integration, inbound(at, body, clock.now())).await;
+            ensure!(matches!(answer, Answer::Accepted { .. }), "body {at} was not accepted");
+        }
+    };
+    let senders: Vec<_> = (0..UNDER_WAY).map(|_| sender()).collect();
+    for ended in futures_util::future::join_all(senders).await {
+        ended?;
+    }
+    loop {
+        let backlog = engine.backlog();
+        if backlog.cursor == backlog.journal_head {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
