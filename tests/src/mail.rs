@@ -1,7 +1,7 @@
 //! A real SMTP server for the stories: Debian's aiosmtpd, which keeps each mail in a Maildir.
 
-use crate::place::free_port;
 use crate::peers::Peer;
+use crate::place::free_port;
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -55,6 +55,11 @@ impl MailServer {
 
     /// Mails to an address.
     pub fn to(&self, address: &str) -> Vec<Received> {
-        self.mails().into_iter().filter(|m| m.header("To").is_some_and(|to| to.contains(address)) || m.header("X-RcptTo").is_some_and(|to| to.contains(address))).collect()
+        self.mails()
+            .into_iter()
+            .filter(|m| {
+                m.header("To").is_some_and(|to| to.contains(address)) || m.header("X-RcptTo").is_some_and(|to| to.contains(address))
+            })
+            .collect()
     }
 }

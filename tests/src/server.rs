@@ -48,7 +48,12 @@ impl Server {
         let mut init = server.command();
         init.arg("init").arg(dir);
         let out = init.output().expect("reveille init runs");
-        assert!(out.status.success(), "reveille init failed:\n{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(
+            out.status.success(),
+            "reveille init failed:\n{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
         server
     }
 

@@ -95,7 +95,8 @@ impl Story {
 
     /// GET under `/api/v1` as the administrator.
     pub fn api(&self, path: &str) -> Value {
-        let response = self.http.get(self.server.url(&format!("/api/v1/{path}"))).bearer_auth(self.server.token()).send().expect("the API answers");
+        let response =
+            self.http.get(self.server.url(&format!("/api/v1/{path}"))).bearer_auth(self.server.token()).send().expect("the API answers");
         let status = response.status();
         let text = response.text().expect("a body");
         assert!(status.is_success(), "GET {path}: {status} {text}");
@@ -104,7 +105,13 @@ impl Story {
 
     /// POST under `/api/v1` as the administrator; the status and the body.
     pub fn api_post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let response = self.http.post(self.server.url(&format!("/api/v1/{path}"))).bearer_auth(self.server.token()).json(body).send().expect("the API answers");
+        let response = self
+            .http
+            .post(self.server.url(&format!("/api/v1/{path}")))
+            .bearer_auth(self.server.token())
+            .json(body)
+            .send()
+            .expect("the API answers");
         let status = response.status().as_u16();
         (status, serde_json::from_str(&response.text().unwrap_or_default()).unwrap_or(Value::Null))
     }
@@ -144,7 +151,8 @@ impl Story {
     pub fn link_in(ring: &Ring) -> String {
         let found = ring.body.find("/l/").expect("a link in the message");
         let start = ring.body[..found].rfind("http").expect("an absolute address");
-        let end = ring.body[found..].find(|c: char| !(c.is_ascii_alphanumeric() || "/-_.".contains(c))).map_or(ring.body.len(), |e| found + e);
+        let end =
+            ring.body[found..].find(|c: char| !(c.is_ascii_alphanumeric() || "/-_.".contains(c))).map_or(ring.body.len(), |e| found + e);
         let link = &ring.body[start..end];
         link.trim_end_matches("/acknowledge").trim_end_matches("/resolve").to_owned()
     }

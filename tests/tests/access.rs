@@ -1,4 +1,5 @@
 //! Who may do what, through the release program.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::{Value, json};
@@ -26,7 +27,8 @@ fn a_team_sees_its_own_incidents_only() {
     let list: Value = carol("/api/v1/incidents").json().unwrap();
     assert!(list["items"].as_array().unwrap().is_empty(), "carol is not of the shop: {list}");
     assert_eq!(carol("/api/v1/incidents/1").status(), 404, "not even that it exists");
-    let acked = story.http.post(story.server.url("/api/v1/incidents/1/acknowledge")).bearer_auth(secret.trim()).json(&json!({})).send().unwrap();
+    let acked =
+        story.http.post(story.server.url("/api/v1/incidents/1/acknowledge")).bearer_auth(secret.trim()).json(&json!({})).send().unwrap();
     assert_eq!(acked.status(), 404);
     assert_eq!(carol("/api/v1/config").status(), 403);
 }

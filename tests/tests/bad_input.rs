@@ -1,7 +1,8 @@
 //! Bad input at every front door: a clear answer in the sender's dialect, and what it leaves behind.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
-use reveille_tests::story::{Setting, Story};
 use reqwest::blocking::Response;
+use reveille_tests::story::{Setting, Story};
 use serde_json::{Value, json};
 
 fn victorops_url(story: &Story, key: &str) -> String {

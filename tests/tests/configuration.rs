@@ -1,4 +1,5 @@
 //! Configuration as code: plan, apply, export; errors with file, line and the nearest name; exchanging a plugin's settings changes the outcome.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::json;
@@ -74,5 +75,5 @@ fn plugins_are_listed_with_the_digest_of_their_file() {
 fn a_second_server_on_the_same_folder_is_refused_in_words() {
     let story = Story::two_people();
     let (said, ok) = story.server.cli(&["serve", "--config", "reveille.toml"]);
-    assert!(!ok && said.contains("another") , "{said}");
+    assert!(!ok && said.contains("another"), "{said}");
 }

@@ -1,4 +1,5 @@
 //! Silence, failing phones, restarts: the page goes on until somebody answers.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! The product's spine as stories: an alert becomes a page, nobody answers, somebody does, it recovers; the timeline tells all of it.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::json;
@@ -8,7 +9,11 @@ use serde_json::json;
 fn an_alert_becomes_a_page_and_the_page_is_answered() {
     let mut story = Story::two_people();
 
-    let taken = story.victorops("CRITICAL", "checkout/latency", json!({ "state_message": "p99 is 4 s", "entity_display_name": "Checkout is slow", "service": "checkout" }));
+    let taken = story.victorops(
+        "CRITICAL",
+        "checkout/latency",
+        json!({ "state_message": "p99 is 4 s", "entity_display_name": "Checkout is slow", "service": "checkout" }),
+    );
     assert_eq!(taken.status(), 200);
     assert_eq!(taken.json::<serde_json::Value>().unwrap(), json!({ "result": "success", "entity_id": "checkout/latency" }));
 

@@ -1,4 +1,5 @@
 //! Who is paged depends on the week, the handoff and the overrides.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::json;
@@ -22,8 +23,16 @@ fn the_handoff_is_at_nine_in_rome() {
 #[test]
 fn an_override_takes_the_page() {
     let mut story = Story::two_people();
-    let (said, ok) =
-        story.server.cli(&["oncall", "override", "shop-primary", "bob", "--from", "2026-03-02T03:00:00Z", "--until", "2026-03-02T05:00:00Z"]);
+    let (said, ok) = story.server.cli(&[
+        "oncall",
+        "override",
+        "shop-primary",
+        "bob",
+        "--from",
+        "2026-03-02T03:00:00Z",
+        "--until",
+        "2026-03-02T05:00:00Z",
+    ]);
     assert!(ok, "{said}");
     story.victorops("CRITICAL", "db", json!({}));
     story.settle();

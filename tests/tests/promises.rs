@@ -1,6 +1,7 @@
 //! The promises under attack: kills under load and at every commit edge, power cuts that forget unsynced writes, plugins that always fail.
 //!
 //! `REVEILLE_SOAK=N` multiplies the counts. Each test prints what it counted. Planted bugs are named where they stand.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::place::{program, root};
 use reveille_tests::server::Options;
@@ -166,7 +167,12 @@ fn p1_kills_at_every_commit_edge() {
     let decided = decided(&story);
     let lost: Vec<&String> = taken.difference(&decided).collect();
     let hits = hits(&story);
-    println!("P1: {kills} kills at {} commit edges, {} alerts answered 2xx, {} lost, edges hit: {hits:?}", EDGES.len(), taken.len(), lost.len());
+    println!(
+        "P1: {kills} kills at {} commit edges, {} alerts answered 2xx, {} lost, edges hit: {hits:?}",
+        EDGES.len(),
+        taken.len(),
+        lost.len()
+    );
     assert!(lost.is_empty(), "lost: {lost:?}");
     let missed: Vec<&&str> = EDGES.iter().filter(|edge| !hits.contains(**edge)).collect();
     assert!(missed.is_empty(), "never reached: {missed:?}");
@@ -181,7 +187,11 @@ fn page_until_it_ends(story: &mut Story, edge: &str, round: usize) {
     while !story.server.has_ended() {
         assert!(began.elapsed() < Duration::from_secs(20), "{edge} was not reached in 20 s, with {number} new incidents");
         number += 1;
-        story.victorops_quietly("CRITICAL", &format!("page-{edge}-{round}-{number}"), json!({ "service": format!("fresh-{edge}-{round}-{number}") }));
+        story.victorops_quietly(
+            "CRITICAL",
+            &format!("page-{edge}-{round}-{number}"),
+            json!({ "service": format!("fresh-{edge}-{round}-{number}") }),
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -293,7 +303,10 @@ fn p6_every_hook_failing_still_pages() {
     ] {
         let plugins = tempfile::tempdir().expect("a folder for plugins");
         copy_dir(&reveille_tests::place::plugins(), plugins.path());
-        let mut story = Story::set_up(Setting { options: Options { plugins: Some(plugins.path().to_owned()), ..Options::default() }, ..Setting::default() });
+        let mut story = Story::set_up(Setting {
+            options: Options { plugins: Some(plugins.path().to_owned()), ..Options::default() },
+            ..Setting::default()
+        });
         // The configuration was accepted with the good plugin; its file is exchanged for one that traps on every call.
         break_plugin(&plugins.path().join(plugin), plugin);
         story.server.start();

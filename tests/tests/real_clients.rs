@@ -1,5 +1,6 @@
 //! The spine with real senders on real time: Debian's Alertmanager (as VictorOps client and by webhook) and Debian's Prometheus sending
 //! directly; once straight through, and once with the server killed between every two steps.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::peers::{Peer, wait_for};
 use reveille_tests::place::{free_port, plugins, root};
@@ -18,7 +19,12 @@ fn story() -> Story {
     let people = std::fs::read_to_string(root().join("tests/config/people.yaml")).unwrap();
     // On real time, silence lasts four seconds; mail has no delay of its own.
     let people = people.replace("after: 5m", "after: 4s").replace(", after: 2m", "");
-    Story::with(Setting { real_time: true, documents: vec![("people.yaml".into(), people)], options: Options::default(), ..Setting::default() })
+    Story::with(Setting {
+        real_time: true,
+        documents: vec![("people.yaml".into(), people)],
+        options: Options::default(),
+        ..Setting::default()
+    })
 }
 
 /// Kills and restarts the server between two steps, if the story is told that way.
@@ -150,7 +156,10 @@ fn prometheus_sends_directly() {
         )
         .unwrap();
         let mut command = Command::new("prometheus");
-        command.current_dir(dir.path()).arg("--config.file=prometheus.yml").arg(format!("--storage.tsdb.path={}", dir.path().join("tsdb").display()));
+        command
+            .current_dir(dir.path())
+            .arg("--config.file=prometheus.yml")
+            .arg(format!("--storage.tsdb.path={}", dir.path().join("tsdb").display()));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--rules.alert.resend-delay=1s");
         let _prometheus = Peer::start("prometheus", command, port);
         wait_for("an incident", PATIENCE, || (!open_incidents(&story).is_empty()).then_some(()));
@@ -172,7 +181,8 @@ fn serve_empty_metrics(port: u16) -> std::thread::JoinHandle<()> {
         for stream in listener.incoming().take(10_000) {
             let Ok(mut stream) = stream else { continue };
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
     })
 }

@@ -1,4 +1,5 @@
 //! Answers: by API, command line and link; idempotent, and on the timeline.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! Rules, grouping and routing as an operator configured them, through the release program.
+#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::{Value, json};
@@ -99,7 +100,10 @@ fn any_json_is_an_alert() {
     assert!(answer.status().is_success(), "{}", answer.text().unwrap());
     story.settle();
     let incident = story.incident(1);
-    assert_eq!((incident["title"].as_str(), incident["severity"].as_str(), incident["service"].as_str()), (Some("Disk is full"), Some("critical"), Some("storage")));
+    assert_eq!(
+        (incident["title"].as_str(), incident["severity"].as_str(), incident["service"].as_str()),
+        (Some("Disk is full"), Some("critical"), Some("storage"))
+    );
     story.post(&url, &json!({ "check": "disk-7", "state": "ok" }));
     story.settle();
     assert_eq!(story.incident(1)["status"], "resolved");
@@ -109,7 +113,8 @@ fn any_json_is_an_alert() {
 #[test]
 fn a_body_of_a_thousand_alerts_is_one_record() {
     let mut story = Story::two_people();
-    let alerts: Vec<Value> = (0..1000).map(|n| json!({ "labels": { "alertname": "Up", "instance": format!("n{n}"), "service": "fleet" } })).collect();
+    let alerts: Vec<Value> =
+        (0..1000).map(|n| json!({ "labels": { "alertname": "Up", "instance": format!("n{n}"), "service": "fleet" } })).collect();
     let answer = story.post(&format!("/am/{}/api/v2/alerts", story.server.key("shop-alertmanager")), &json!(alerts));
     assert_eq!(answer.status(), 200);
     story.settle();

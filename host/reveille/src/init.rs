@@ -52,14 +52,17 @@ fn write_server_file(args: &InitArgs) -> Result<()> {
     if args.demo {
         let phones = args.phones.strip_prefix("http://").context("--phones must be an http:// address on this machine")?;
         let (host, port) = phones.trim_end_matches('/').rsplit_once(':').context("--phones needs a port, as in http://127.0.0.1:8081")?;
-        text.push_str(&format!("\n# The pretend phones, and nothing else.\n[[egress.allow]]\nhost = {host:?}\nports = [{port}]\nprivate = true\n"));
+        text.push_str(&format!(
+            "\n# The pretend phones, and nothing else.\n[[egress.allow]]\nhost = {host:?}\nports = [{port}]\nprivate = true\n"
+        ));
     }
     write_new(&args.dir.join("reveille.toml"), &text, 0o644)
 }
 
 fn write_documents(args: &InitArgs) -> Result<()> {
     let config = args.dir.join("config");
-    let has_documents = fs::read_dir(&config)?.filter_map(Result::ok).any(|e| e.path().extension().is_some_and(|x| x == "yaml" || x == "yml"));
+    let has_documents =
+        fs::read_dir(&config)?.filter_map(Result::ok).any(|e| e.path().extension().is_some_and(|x| x == "yaml" || x == "yml"));
     if has_documents {
         return Ok(());
     }
@@ -94,7 +97,10 @@ async fn set_up(dir: &Path) -> Result<()> {
         let path = dir.join("keys").join(format!("{integration}.key"));
         if !path.exists() {
             let key = Secret::generate("rvk_")?;
-            let credential = Credential { integration: Some(integration.clone()), ..credential(&key, CredentialKind::IntegrationKey, "init", &*ground.clock) };
+            let credential = Credential {
+                integration: Some(integration.clone()),
+                ..credential(&key, CredentialKind::IntegrationKey, "init", &*ground.clock)
+            };
             store.write(move |tx| tx.put_credential(&credential)).await?;
             write_new(&path, &format!("{}\n", key.reveal()), 0o600)?;
         }
@@ -103,8 +109,11 @@ async fn set_up(dir: &Path) -> Result<()> {
     if !token_path.exists() {
         let admin = first_admin(&installation)?;
         let token = Secret::generate("rvt_")?;
-        let credential =
-            Credential { user: Some(admin), scope: "admin".into(), ..credential(&token, CredentialKind::ApiToken, "command line (init)", &*ground.clock) };
+        let credential = Credential {
+            user: Some(admin),
+            scope: "admin".into(),
+            ..credential(&token, CredentialKind::ApiToken, "command line (init)", &*ground.clock)
+        };
         store.write(move |tx| tx.put_credential(&credential)).await?;
         write_new(&token_path, &format!("{}\n", token.reveal()), 0o600)?;
     }
@@ -114,7 +123,12 @@ async fn set_up(dir: &Path) -> Result<()> {
 
 /// The user whom the command line acts as.
 pub fn first_admin(installation: &Installation) -> Result<UserId> {
-    installation.users.values().find(|u| u.admin).map(|u| u.id.clone()).context("no user has `admin: true`: somebody has to be able to change the configuration")
+    installation
+        .users
+        .values()
+        .find(|u| u.admin)
+        .map(|u| u.id.clone())
+        .context("no user has `admin: true`: somebody has to be able to change the configuration")
 }
 
 /// A credential for a secret, stored by its SHA-256.

@@ -134,7 +134,16 @@ pub fn bodies(alerts: &[Value], batch: usize) -> Vec<Vec<u8>> {
 /// 20 rules over 8 fields for the bundled rules engine, in `enrich` and in `filter`; the alerts of the set match three of them, and two
 /// others could suppress.
 pub fn rules() -> Value {
-    let fields = ["labels.alertname", "labels.service", "labels.instance", "labels.job", "labels.region", "labels.cluster", "labels.namespace", "source"];
+    let fields = [
+        "labels.alertname",
+        "labels.service",
+        "labels.instance",
+        "labels.job",
+        "labels.region",
+        "labels.cluster",
+        "labels.namespace",
+        "source",
+    ];
     let rules: Vec<Value> = (0..20)
         .map(|at| {
             let field = fields[at % fields.len()];

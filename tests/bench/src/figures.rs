@@ -11,14 +11,19 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Adds a figure with its unit.
+    /// Adds a figure with its unit, and prints it for people.
+    #[allow(clippy::print_stdout)]
     pub fn add(&mut self, name: &str, value: f64, unit: &str) {
+        println!("{name:<40} {value:>14.3}  {unit}");
         self.figures.push((name.to_owned(), value, unit.to_owned()));
     }
 
     /// Adds what has to be known beside the figures.
+    #[allow(clippy::print_stdout)]
     pub fn note(&mut self, name: &str, text: impl Into<String>) {
-        self.notes.push((name.to_owned(), text.into()));
+        let text = text.into();
+        println!("{name}: {text}");
+        self.notes.push((name.to_owned(), text));
     }
 
     /// Posts a second, their p99, and the generator's own CPU.
@@ -44,17 +49,6 @@ impl Figures {
             if let (Some(ours), Some(theirs)) = (self.get(ours), self.get(theirs)) {
                 self.add(name, ours / theirs, "×");
             }
-        }
-    }
-
-    /// For people.
-    #[allow(clippy::print_stdout)]
-    pub fn print(&self) {
-        for (name, text) in &self.notes {
-            println!("{name}: {text}");
-        }
-        for (name, value, unit) in &self.figures {
-            println!("{name:<40} {value:>14.3}  {unit}");
         }
     }
 

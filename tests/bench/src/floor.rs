@@ -21,7 +21,9 @@ pub fn start(dir: &Path) -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     let (queue, waiting) = mpsc::channel::<Waiting>(65_536);
     let connection = rusqlite::Connection::open(dir.join("floor.db"))?;
-    connection.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE rows(id INTEGER PRIMARY KEY, body BLOB NOT NULL);")?;
+    connection.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE rows(id INTEGER PRIMARY KEY, body BLOB NOT NULL);",
+    )?;
     std::thread::spawn(move || write_all(connection, waiting));
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("a runtime")?;

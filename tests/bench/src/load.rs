@@ -1,6 +1,7 @@
 //! The load: posts over kept-alive connections on loopback, closed loop, bounded in count; it counts its own CPU time.
 
 use anyhow::{Context, Result, bail};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,7 +49,9 @@ pub fn post_all(address: SocketAddr, path: &str, bodies: &[Vec<u8>], connections
 }
 
 fn request(path: &str, body: &[u8]) -> Vec<u8> {
-    let mut request = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut request =
+        format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len())
+            .into_bytes();
     request.extend_from_slice(body);
     request
 }
@@ -79,8 +82,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
         filled += read;
         let Some(head) = buffer[..filled].windows(4).position(|w| w == b"\r\n\r\n") else { continue };
         let text = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
-        let length: usize =
-            text.lines().find_map(|l| l.strip_prefix("content-length:")).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
+        let length: usize = text.lines().find_map(|l| l.strip_prefix("content-length:")).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
         if filled < head + 4 + length {
             continue;
         }
@@ -89,6 +91,16 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
         }
         return Ok(());
     }
+}
+
+/// The body of an answer on loopback, whatever its status.
+pub fn get(port: u16, path: &str) -> Result<String> {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
+    Ok(body.to_owned())
 }
 
 /// CPU time of this process so far, in seconds.

@@ -63,7 +63,6 @@ fn main() -> Result<()> {
     peer::measure(&mut figures, dir.path(), &bodies)?;
     subject::measure(&mut figures, dir.path(), &bodies)?;
     figures.ratios();
-    figures.print();
     if let Some(path) = options.json {
         std::fs::write(path, figures.to_json())?;
     }

@@ -22,7 +22,11 @@ const SHARES: [(&str, &[&str], &str); 5] = [
     ("journal_us_per_alert", &["journal-writer", "journal-checkpo"], "µs of CPU: the journal's writer and its checkpoints"),
     ("feeder_us_per_alert", &["feeder"], "µs of CPU: the thread that hands records to partitions"),
     ("pipeline_us_per_alert", &["partition-0"], "µs of CPU: all stages (enrich rules and catalog, filter, dedupe) on one thread"),
-    ("commit_us_per_alert", &["committer", "store-writer", "store-checkpoin"], "µs of CPU: the committer, the store's writer, its checkpoints"),
+    (
+        "commit_us_per_alert",
+        &["committer", "store-writer", "store-checkpoin"],
+        "µs of CPU: the committer, the store's writer, its checkpoints",
+    ),
 ];
 
 /// Known entities first, then the mix; only the mix is measured.

@@ -3,7 +3,7 @@
 use crate::Size;
 use crate::data::{self, Mix};
 use crate::figures::Figures;
-use crate::load::{cpu_seconds_of, post_all};
+use crate::load::{cpu_seconds_of, get, post_all};
 use anyhow::{Context, Result, ensure};
 use reveille_tests::server::{Options, Server};
 use serde_json::{Value, json};
@@ -86,10 +86,9 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
 
 /// Waits until everything that was taken in is decided and committed.
 fn drained(server: &Server, at_most: Duration) -> Result<()> {
-    let http = reqwest::blocking::Client::new();
     let began = Instant::now();
     loop {
-        let answer: Value = http.get(server.url("/readyz")).send()?.json()?;
+        let answer: Value = serde_json::from_str(&get(server.port, "/readyz")?)?;
         let (head, cursor) = (answer["journal_head"].as_u64(), answer["cursor"].as_u64());
         if head.is_some() && head == cursor {
             return Ok(());

@@ -19,7 +19,11 @@ pub struct Client {
 pub fn http() -> Result<reqwest::blocking::Client> {
     // A second call finds the provider installed; that is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::blocking::Client::builder().timeout(Duration::from_secs(30)).redirect(reqwest::redirect::Policy::none()).build().context("cannot make an HTTP client")
+    reqwest::blocking::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("cannot make an HTTP client")
 }
 
 impl Client {
@@ -31,7 +35,7 @@ impl Client {
                 format!("no API token: give --token or REVEILLE_TOKEN, or run in the folder where {} is", server.token_file.display())
             })?,
         };
-        Ok(Self { http: http()?, base: server.server.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
+        Ok(Self { http: http()?, base: server.address.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
     }
 
     /// GET of a path under `/api/v1`.
@@ -55,7 +59,8 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().with_context(|| format!("cannot reach {} (is the server running? --server says where)", self.base))?;
+        let response =
+            request.send().with_context(|| format!("cannot reach {} (is the server running? --server says where)", self.base))?;
         let status = response.status();
         let text = response.text().with_context(|| format!("the answer to {method} {url} broke off"))?;
         let value: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
@@ -70,8 +75,14 @@ impl Client {
 fn problem(status: u16, value: &Value) -> String {
     let title = value["title"].as_str().unwrap_or("the server refused");
     let detail = value["detail"].as_str().map(|d| format!(": {d}")).unwrap_or_default();
-    let list: String = value["problems"].as_array().into_iter().flatten().map(|p| format!("\n  {}", one_problem(p))).collect();
-    format!("{title}{detail} ({status}){list}")
+    let mut words = format!("{title}{detail} ({status})");
+    if let Some(remedy) = value["remedy"].as_str() {
+        words.push_str(&format!("\n  {remedy}"));
+    }
+    for each in value["problems"].as_array().into_iter().flatten() {
+        words.push_str(&format!("\n  {}", one_problem(each)));
+    }
+    words
 }
 
 fn one_problem(problem: &Value) -> String {

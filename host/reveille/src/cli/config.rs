@@ -1,8 +1,8 @@
 //! `reveille config`: the configuration as documents.
 
+use super::Server;
 use super::client::Client;
 use super::output::{say, show, text};
-use super::Server;
 use crate::init::documents_in;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};

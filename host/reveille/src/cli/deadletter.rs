@@ -1,9 +1,9 @@
 //! `reveille deadletter`: bodies that could not be taken in, and decisions that could not be committed.
 
+use super::Server;
 use super::client::Client;
 use super::incident::items;
 use super::output::{say, show, table, text};
-use super::Server;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -57,7 +57,14 @@ fn list(client: &Client, all: bool) -> Result<()> {
     let rows: Vec<Vec<String>> = items(&letters)
         .iter()
         .map(|l| {
-            vec![l["id"].to_string(), text(l, "at").into(), text(l, "integration").into(), text(l, "kind").into(), text(l, "state").into(), text(l, "reason").into()]
+            vec![
+                l["id"].to_string(),
+                text(l, "at").into(),
+                text(l, "integration").into(),
+                text(l, "kind").into(),
+                text(l, "state").into(),
+                text(l, "reason").into(),
+            ]
         })
         .collect();
     if rows.is_empty() {

@@ -1,8 +1,8 @@
 //! `reveille incident`: list, show, answer.
 
+use super::Server;
 use super::client::Client;
 use super::output::{say, show, table, text};
-use super::Server;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -116,8 +116,12 @@ fn decisions(client: &Client, id: u64) -> Result<()> {
     let rows: Vec<Vec<String>> = items(&decisions)
         .iter()
         .map(|d| {
-            let notes: Vec<String> =
-                d["notes"].as_array().into_iter().flatten().map(|n| format!("{} {}: {}", text(&n["plugin"], "name"), text(n, "did"), text(n, "reason"))).collect();
+            let notes: Vec<String> = d["notes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|n| format!("{} {}: {}", text(&n["plugin"], "name"), text(n, "did"), text(n, "reason")))
+                .collect();
             vec![text(d, "at").to_owned(), text(d, "entity").to_owned(), text(d, "outcome").to_owned(), notes.join("; ")]
         })
         .collect();

@@ -49,8 +49,8 @@ enum Command {
 #[derive(Args, Clone)]
 pub struct Server {
     /// Address of the server.
-    #[arg(long, global = true, env = "REVEILLE_SERVER", default_value = "http://127.0.0.1:8080")]
-    server: String,
+    #[arg(long = "server", global = true, env = "REVEILLE_SERVER", default_value = "http://127.0.0.1:8080")]
+    address: String,
     /// API token. Without it, the token that `init` wrote is read from `--token-file`.
     #[arg(long, global = true, env = "REVEILLE_TOKEN", hide_env_values = true)]
     token: Option<String>,

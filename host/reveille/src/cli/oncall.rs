@@ -1,9 +1,9 @@
 //! `reveille oncall`: who has to answer now, and who takes a turn for whom.
 
+use super::Server;
 use super::client::Client;
 use super::incident::items;
 use super::output::{say, show, table, text};
-use super::Server;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -81,7 +81,9 @@ fn overrides(client: &Client) -> Result<()> {
     }
     let rows: Vec<Vec<String>> = items(&list)
         .iter()
-        .map(|o| vec![o["id"].to_string(), text(o, "rotation").into(), text(o, "user").into(), text(o, "from").into(), text(o, "until").into()])
+        .map(|o| {
+            vec![o["id"].to_string(), text(o, "rotation").into(), text(o, "user").into(), text(o, "from").into(), text(o, "until").into()]
+        })
         .collect();
     table(&["ID", "ROTATION", "USER", "FROM", "UNTIL"], &rows);
     Ok(())

@@ -1,9 +1,9 @@
 //! `reveille access`: keys for senders, tokens for tools, sign-in links and passwords for people. Each secret is shown once.
 
+use super::Server;
 use super::client::Client;
 use super::incident::items;
 use super::output::{say, show, table, text};
-use super::Server;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -104,8 +104,10 @@ fn tokens(client: &Client) -> Result<()> {
         return Ok(());
     }
     let field = |t: &Value, name: &str| t[name].as_str().unwrap_or("-").to_owned();
-    let rows: Vec<Vec<String>> =
-        items(&list).iter().map(|t| ["id", "user", "label", "scope", "created_at", "last_used_at"].iter().map(|n| field(t, n)).collect()).collect();
+    let rows: Vec<Vec<String>> = items(&list)
+        .iter()
+        .map(|t| ["id", "user", "label", "scope", "created_at", "last_used_at"].iter().map(|n| field(t, n)).collect())
+        .collect();
     table(&["ID", "USER", "LABEL", "SCOPE", "CREATED", "LAST USED"], &rows);
     Ok(())
 }

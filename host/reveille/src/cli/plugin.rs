@@ -1,9 +1,9 @@
 //! `reveille plugin`: what is installed, and what each asks for.
 
+use super::Server;
 use super::client::Client;
 use super::incident::items;
 use super::output::{say, show, table, text};
-use super::Server;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -44,7 +44,13 @@ fn list(client: &Client) -> Result<()> {
         .iter()
         .map(|p| {
             let digest: String = text(p, "digest").chars().take(12).collect();
-            vec![text(p, "name").into(), text(p, "version").into(), digest, words(&p["hooks"]), format!("{} KiB", p["size_bytes"].as_u64().unwrap_or(0) / 1024)]
+            vec![
+                text(p, "name").into(),
+                text(p, "version").into(),
+                digest,
+                words(&p["hooks"]),
+                format!("{} KiB", p["size_bytes"].as_u64().unwrap_or(0) / 1024),
+            ]
         })
         .collect();
     table(&["NAME", "VERSION", "SHA-256", "HOOKS", "SIZE"], &rows);
@@ -69,7 +75,9 @@ fn inspect(client: &Client, name: &str) -> Result<()> {
 fn tell(plugin: &Value) {
     say(format!("{} {}", text(plugin, "name"), text(plugin, "version")));
     say(format!("sha-256  {}", text(plugin, "digest")));
-    for (label, field) in [("hooks", "hooks"), ("reads", "reads"), ("lookups", "lookups"), ("keys", "keys"), ("headers", "headers"), ("contacts", "contacts")] {
+    for (label, field) in
+        [("hooks", "hooks"), ("reads", "reads"), ("lookups", "lookups"), ("keys", "keys"), ("headers", "headers"), ("contacts", "contacts")]
+    {
         let value = words(&plugin[field]);
         if !value.is_empty() {
             say(format!("{label:<8} {value}"));

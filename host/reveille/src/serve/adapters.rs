@@ -25,7 +25,7 @@ impl web::Commands for Commands {
 
     fn discard(&self, letter: DeadLetterId) -> BoxFuture<'static, Result<web::CommandOutcome, CommandFailure>> {
         let engine = Arc::clone(&self.0);
-        Box::pin(async move { settled(engine.discard(letter).await.map(|_| format!("Dead letter {letter} is put aside."))) })
+        Box::pin(async move { settled(engine.discard(letter).await.map(|()| format!("Dead letter {letter} is put aside."))) })
     }
 
     fn backlog(&self) -> web::Backlog {
@@ -63,7 +63,7 @@ impl web::PageLinks for PageLinks {
     fn verify(&self, token: &str, now: Millis) -> Result<PageLink, LinkFailure> {
         match self.0.verify(token, now) {
             Ok(link) => Ok(PageLink { incident: link.incident, user: link.user, expires_at: link.expires_at }),
-            Err(LinkError::Expired { .. }) => Err(LinkFailure::Expired),
+            Err(LinkError::Expired) => Err(LinkFailure::Expired),
             Err(_) => Err(LinkFailure::Broken),
         }
     }

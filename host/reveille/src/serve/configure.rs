@@ -43,7 +43,8 @@ impl Configuration {
         let warnings = warnings(&installation);
         let snapshot = self.build(installation).await?;
         let stored = self.store.view(|view| view.configuration()).await.map_err(unavailable)?;
-        let (revision, old) = stored.map_or_else(|| (Revision(0), Bundle::default()), |(revision, text)| (revision, Bundle::from_json(&text)));
+        let (revision, old) =
+            stored.map_or_else(|| (Revision(0), Bundle::default()), |(revision, text)| (revision, Bundle::from_json(&text)));
         let changes = diff(&old, &bundle).iter().map(change_shape).collect();
         Ok(Judged { bundle, snapshot, revision, changes, warnings })
     }
@@ -189,8 +190,16 @@ fn in_one_line(change: &Change) -> String {
 
 /// What works but is probably not meant.
 fn warnings(installation: &Installation) -> Vec<String> {
-    let unreachable = installation.users.values().filter(|u| u.contacts.is_empty()).map(|u| format!("user {} has no contact: nobody can page them", u.id));
-    let empty = installation.rotations.values().filter(|r| r.members.is_empty()).map(|r| format!("rotation {} has no members: its steps are skipped", r.id));
+    let unreachable = installation
+        .users
+        .values()
+        .filter(|u| u.contacts.is_empty())
+        .map(|u| format!("user {} has no contact: nobody can page them", u.id));
+    let empty = installation
+        .rotations
+        .values()
+        .filter(|r| r.members.is_empty())
+        .map(|r| format!("rotation {} has no members: its steps are skipped", r.id));
     unreachable.chain(empty).collect()
 }
 

@@ -92,7 +92,10 @@ impl Running {
             return false;
         }
         let now = self.clock.now();
-        let due = self.store.view(move |view| Ok(view.next_wake()?.is_some_and(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty())).await;
+        let due = self
+            .store
+            .view(move |view| Ok(view.next_wake()?.is_some_and(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty()))
+            .await;
         matches!(due, Ok(false)) && self.oncall.settled(now).await && self.engine.backlog() == backlog
     }
 
