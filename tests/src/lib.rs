@@ -3,6 +3,7 @@
 //! A story reads like prose: an alert comes, five minutes pass, a phone rings. Everything here panics with what it saw and what it
 //! expected, since a harness's error is a failed test.
 
+pub mod browser;
 pub mod mail;
 pub mod peers;
 pub mod phones;

@@ -9,6 +9,7 @@ const PEERS: &[Package] = &[
     Package { name: "prometheus", proof: &["prometheus"] },
     Package { name: "prometheus-alertmanager", proof: &["prometheus-alertmanager"] },
     Package { name: "chromium", proof: &["chromium"] },
+    Package { name: "chromium-driver", proof: &["chromedriver"] },
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
 ];
 

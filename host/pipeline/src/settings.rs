@@ -45,7 +45,7 @@ impl Default for EngineSettings {
             backlog_limit: 200_000,
             in_flight_events: 16_384,
             in_flight_bytes: 64 * 1024 * 1024,
-            batch_items: 512,
+            batch_items: 2048,
             retry_after_seconds: 5,
             expiry_grace_seconds: GRACE_SECONDS,
             command_wait_ms: 10_000,

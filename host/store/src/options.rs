@@ -15,7 +15,7 @@ pub struct Checkpoints {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { every_bytes: 16 << 20, limit_bytes: 128 << 20 }
+        Self { every_bytes: 64 << 20, limit_bytes: 256 << 20 }
     }
 }
 

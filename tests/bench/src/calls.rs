@@ -3,7 +3,8 @@
 
 use crate::Size;
 use crate::figures::Figures;
-use crate::ground::{Ground, inbound, own_cpu_micros};
+use crate::ground::{Ground, inbound};
+use crate::processor::own_micros;
 use crate::subject::Bodies;
 use anyhow::{Context, Result, anyhow};
 use domain::alert::Alert;
@@ -106,11 +107,11 @@ fn micros_per_call(calls: usize, mut call: impl FnMut()) -> Result<f64> {
     }
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let began = own_cpu_micros()?;
+        let began = own_micros()?;
         for _ in 0..calls {
             call();
         }
-        rounds.push((own_cpu_micros()? - began) / calls as f64);
+        rounds.push((own_micros()? - began) / calls as f64);
     }
     rounds.sort_by(f64::total_cmp);
     Ok(rounds[ROUNDS / 2])

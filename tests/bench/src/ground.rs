@@ -74,26 +74,3 @@ pub fn inbound(id: usize, body: &[u8], received_at: Millis) -> Inbound {
         body: body.to_vec(),
     }
 }
-
-/// Processor time that the calling thread has had, in microseconds: other work on the machine does not count.
-pub fn own_cpu_micros() -> Result<f64> {
-    scheduled_micros(Path::new("/proc/thread-self"))
-}
-
-/// Processor time by the name of the thread, in microseconds.
-pub fn cpu_micros_by_thread() -> Result<std::collections::BTreeMap<String, f64>> {
-    let mut times = std::collections::BTreeMap::new();
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let task = task?.path();
-        // A thread may end while it is looked at.
-        let Ok(name) = std::fs::read_to_string(task.join("comm")) else { continue };
-        *times.entry(name.trim().to_owned()).or_default() += scheduled_micros(&task).unwrap_or_default();
-    }
-    Ok(times)
-}
-
-fn scheduled_micros(task: &Path) -> Result<f64> {
-    let text = std::fs::read_to_string(task.join("schedstat"))?;
-    let nanos: f64 = text.split(' ').next().unwrap_or_default().parse()?;
-    Ok(nanos / 1e3)
-}

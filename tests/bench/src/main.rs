@@ -11,12 +11,17 @@ mod ground;
 mod load;
 mod path;
 mod peer;
+mod processor;
 mod subject;
 
 use anyhow::Result;
 use clap::Parser;
 use figures::Figures;
 use std::path::PathBuf;
+
+/// As in the server; the floor has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(about = "Measures the path from a post to a committed decision beside its floor and Debian's Alertmanager")]

@@ -2,12 +2,12 @@
 //! the shipped plugins, store and journal. One partition thread, so that what it takes is what all stages take on one core.
 
 use crate::figures::Figures;
-use crate::ground::{Ground, cpu_micros_by_thread, inbound};
+use crate::ground::{Ground, inbound};
+use crate::processor::{Times, shares};
 use crate::subject::Bodies;
 use anyhow::{Context, Result, ensure};
 use pipeline::{Answer, Engine, EngineParts, EngineSettings};
 use ports::{Journal, Live, Wakes};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,19 +16,6 @@ use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
 
 /// Bodies under way at once.
 const UNDER_WAY: usize = 16;
-/// Who works on an alert, by the names of the threads.
-const SHARES: [(&str, &[&str], &str); 5] = [
-    ("normalize_us_per_alert", &["normalizer-0"], "µs of CPU: the normalizer's thread, bodies of 64"),
-    ("journal_us_per_alert", &["journal-writer", "journal-checkpo"], "µs of CPU: the journal's writer and its checkpoints"),
-    ("feeder_us_per_alert", &["feeder"], "µs of CPU: the thread that hands records to partitions"),
-    ("pipeline_us_per_alert", &["partition-0"], "µs of CPU: all stages (enrich rules and catalog, filter, dedupe) on one thread"),
-    (
-        "commit_us_per_alert",
-        &["committer", "store-writer", "store-checkpoin"],
-        "µs of CPU: the committer, the store's writer, its checkpoints",
-    ),
-];
-
 /// Known entities first, then the mix; only the mix is measured.
 pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
     let dir = dir.join("path");
@@ -49,24 +36,19 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
             settings: EngineSettings { partition_threads: 1, normalizer_threads: 1, ..EngineSettings::default() },
         })?;
         take_all(&engine, integration, &bodies.known, &*clock).await?;
-        let before = cpu_micros_by_thread()?;
+        let before = Times::of(std::process::id())?;
         let began = clock.elapsed();
         take_all(&engine, integration, &bodies.batches, &*clock).await?;
         let seconds = (clock.elapsed().saturating_sub(began)).as_secs_f64();
-        let after = cpu_micros_by_thread()?;
+        let spent = Times::of(std::process::id())?.since(&before);
         let alerts = (bodies.batches.len() * 64) as f64;
-        report(figures, &before, &after, alerts);
+        for (name, micros, words) in shares(&spent, alerts).filter(|(name, ..)| *name != "door") {
+            figures.add(&format!("{name}_us_per_alert"), micros, &words);
+        }
         figures.add("in_process_decided_per_s", alerts / seconds, "alerts/s through the engine in one process, bodies of 64");
         ensure!(engine.drain().await, "the engine ends with nothing left to decide");
         Ok(())
     })
-}
-
-fn report(figures: &mut Figures, before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>, alerts: f64) {
-    let spent = |name: &str| (after.get(name).copied().unwrap_or_default() - before.get(name).copied().unwrap_or_default()) / alerts;
-    for (figure, threads, unit) in SHARES {
-        figures.add(figure, threads.iter().map(|thread| spent(thread)).sum(), unit);
-    }
 }
 
 /// Takes all bodies in, some at once, and waits until all is committed.

@@ -3,7 +3,8 @@
 use crate::Size;
 use crate::data::{self, Mix};
 use crate::figures::Figures;
-use crate::load::{cpu_seconds_of, get, post_all};
+use crate::load::{get, post_all};
+use crate::processor::{Times, shares};
 use anyhow::{Context, Result, ensure};
 use reveille_tests::server::{Options, Server};
 use serde_json::{Value, json};
@@ -54,16 +55,16 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
     drained(&server, Duration::from_secs(120))?;
 
     let id = server.id().context("the server runs")?;
-    let cpu = cpu_seconds_of(id);
+    let before = Times::of(id)?;
     let began = Instant::now();
     let round = post_all(address, &path, &bodies.singles, CONNECTIONS)?;
     drained(&server, Duration::from_secs(120))?;
     let decided_in = began.elapsed().as_secs_f64();
     figures.round("ack_single", round);
     figures.add("single_decided_per_s", bodies.singles.len() as f64 / decided_in, "alerts/s, from the first post to the last commit");
-    figures.add("single_server_cpu_us_per_alert", (cpu_seconds_of(id) - cpu) * 1e6 / bodies.singles.len() as f64, "µs");
+    spent(figures, "single", &Times::of(id)?.since(&before), bodies.singles.len() as f64);
 
-    let cpu = cpu_seconds_of(id);
+    let before = Times::of(id)?;
     let began = Instant::now();
     let round = post_all(address, &path, &bodies.batches, 16)?;
     let alerts = (bodies.batches.len() * 64) as f64;
@@ -71,7 +72,7 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
     figures.round("ack_batch64_posts", round);
     figures.add("ack_batch64_per_s", round.per_second() * 64.0, "alerts/s");
     figures.add("decided_per_s", alerts / began.elapsed().as_secs_f64(), "alerts/s, from the first post to the last commit");
-    figures.add("batch_server_cpu_us_per_alert", (cpu_seconds_of(id) - cpu) * 1e6 / alerts, "µs");
+    spent(figures, "batch", &Times::of(id)?.since(&before), alerts);
 
     let expected = bodies.known_alerts + bodies.singles.len() + bodies.batches.len() * 64;
     ensure!(server.stop(), "the server stops well:\n{}", server.log());
@@ -82,6 +83,14 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
     ensure!(counted == bodies.incidents, "the alerts belong to {} incidents and {counted} were opened", bodies.incidents);
     figures.add("incidents_counted", counted as f64, "rows, equal to the incidents of the data set");
     Ok(())
+}
+
+/// The server's processor time for an alert, whole and by threads.
+fn spent(figures: &mut Figures, what: &str, spent: &Times, alerts: f64) {
+    figures.add(&format!("{what}_server_us_per_alert"), spent.total() / alerts, "µs of CPU, all threads of the server");
+    for (name, micros, words) in shares(spent, alerts) {
+        figures.add(&format!("{what}_server_us_{name}"), micros, &words);
+    }
 }
 
 /// Waits until everything that was taken in is decided and committed.
