@@ -77,3 +77,23 @@ fn a_senders_acknowledgement_and_a_manual_resolve() {
     story.settle();
     assert_eq!(story.incident(2)["status"], "firing", "it fires again: a new incident");
 }
+
+/// The button in the notification acts by itself, as a phone's app presses it: no browser, no sign-in. A tap on the message opens the page.
+#[test]
+fn a_button_in_a_notification_acts_by_itself() {
+    let mut story = Story::two_people();
+    story.victorops("CRITICAL", "db", json!({}));
+    story.settle();
+    let message = story.rings("alice")[0].json();
+    let tapped = story.http.get(message["click"].as_str().unwrap()).send().unwrap();
+    assert_eq!(tapped.status(), 200, "a tap shows the page without a sign-in");
+    assert_eq!(story.incident(1)["status"], "firing", "and looking changes nothing");
+    for (label, status) in [("Acknowledge", "acknowledged"), ("Resolve", "resolved")] {
+        let button = message["actions"].as_array().unwrap().iter().find(|a| a["label"] == label).unwrap();
+        assert_eq!((button["action"].as_str(), button["method"].as_str()), (Some("http"), Some("POST")));
+        let pressed = story.http.post(button["url"].as_str().unwrap()).send().unwrap();
+        assert!(pressed.status().is_success() || pressed.status().is_redirection(), "{label}: {}", pressed.status());
+        story.settle();
+        assert_eq!(story.incident(1)["status"], status);
+    }
+}

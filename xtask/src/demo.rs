@@ -27,6 +27,7 @@ pub fn run() -> Result<()> {
     let mut phones = Started(
         Command::new(programs.join("reveille-sink")).args(["--listen", PHONES]).spawn().context("cannot start the pretend phones")?,
     );
+    eprintln!("xtask: the pretend phones are on http://{PHONES}");
     let mut serve = Command::new(programs.join("reveille"));
     serve.current_dir(root()).arg("serve").arg("--config").arg(data.join("reveille.toml")).arg("--welcome");
     let mut server = Started(serve.spawn().context("cannot start the server")?);

@@ -1,6 +1,8 @@
 //! Escalation policies and how far an incident has come along one.
 
+use crate::alert::Status;
 use crate::id::{IncidentId, PolicyId, RotationId, RunId, TeamId, UserId};
+use crate::incident::Incident;
 use crate::time::Millis;
 use crate::timeline::Cause;
 use serde::{Deserialize, Serialize};
@@ -111,4 +113,16 @@ pub struct Run {
     /// The route plugin's part, if one chose this.
     pub cause: Option<Cause>,
     pub started_at: Millis,
+}
+
+impl Run {
+    /// As people should see it: the run of an answered incident is stopped, though it notices only when its next step is due.
+    #[must_use]
+    pub fn seen_with(mut self, incident: &Incident) -> Self {
+        if self.state == RunState::Active && incident.status != Status::Firing {
+            self.state = RunState::Stopped;
+            self.next_at = None;
+        }
+        self
+    }
 }

@@ -70,13 +70,13 @@ pub fn bare_page(row: &Outbox, context: &Context<'_>) -> Page {
     }
 }
 
-/// What the recipient of an escalation can answer, by a link that acts as them.
+/// What the recipient of an escalation can answer, by links that act as them: GET shows the page, POST does what the link's end says.
 fn choices(row: &Outbox, context: &Context<'_>) -> Vec<Choice> {
     let (Some(incident), Some(user), Purpose::Escalation(_)) = (row.incident, &row.user, &row.purpose) else { return Vec::new() };
     let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS) };
     let url = format!("{}/l/{}", context.public_url, context.links.sign(&link));
     [("Acknowledge", "acknowledge"), ("Resolve", "resolve")]
-        .map(|(text, what)| Choice { text: text.to_owned(), token: format!("{what}-{incident}"), url: url.clone() })
+        .map(|(text, what)| Choice { text: text.to_owned(), token: format!("{what}-{incident}"), url: format!("{url}/{what}") })
         .into()
 }
 

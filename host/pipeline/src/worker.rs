@@ -4,6 +4,7 @@ use crate::batch::{Item, Work, undecided};
 use crate::shared::{LOOK_UP, Shared, ToCommit};
 use crate::stages::WarmStages;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use domain::alert::Alert;
 use domain::id::{DecisionId, JournalId};
 use domain::inbound::Event;
 use domain::journal::{Entry, Record};
@@ -37,25 +38,48 @@ pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
             if shared.is_stopping() {
                 return;
             }
-            let items = decide(&mut stages, &task);
-            if commit.send(ToCommit::Items(task.id, items)).is_err() {
+            let id = task.id;
+            let items = decide(&mut stages, task);
+            if commit.send(ToCommit::Items(id, items)).is_err() {
                 return;
             }
         }
     }
 }
 
-fn decide(stages: &mut WarmStages, task: &Task) -> Vec<Item> {
-    let Entry::Taken { from, events, .. } = &task.record.entry else { return Vec::new() };
+fn decide(stages: &mut WarmStages, mut task: Task) -> Vec<Item> {
+    let Entry::Taken { from, .. } = &task.record.entry else { return Vec::new() };
+    let from = from.clone();
     let at = task.record.received_at;
-    let item = |(index, partition): &(u16, u8)| {
-        let id = DecisionId::new(task.id, usize::from(*index));
-        let work = match &events[usize::from(*index)] {
-            Event::Alert(alert) => undecided(stages.decide(id, *partition, from, alert.as_ref().clone())),
+    let item = |(index, partition): (u16, u8)| {
+        let id = DecisionId::new(task.id, usize::from(index));
+        let work = match alert_of(&mut task.record, index) {
+            Some(alert) => undecided(stages.decide(id, partition, &from, alert)),
             // A command about an entity keeps its place among that entity's alerts.
-            Event::Command(_) | Event::Heartbeat(_) | Event::Change(_) => Work::Event(Arc::clone(&task.record)),
+            None => Work::Event(Arc::clone(&task.record)),
         };
         Item { id, at, work }
     };
-    task.events.iter().map(item).collect()
+    task.events.into_iter().map(item).collect()
+}
+
+/// The alert at a place of a record: taken out of it where nobody else needs the record any more, which is the common case.
+fn alert_of(record: &mut Arc<Record>, index: u16) -> Option<Alert> {
+    let index = usize::from(index);
+    if let Some(Record { entry: Entry::Taken { events, .. }, .. }) = Arc::get_mut(record) {
+        return match &mut events[index] {
+            Event::Alert(alert) => {
+                let place = Alert::firing("", alert.severity, alert.received_at);
+                Some(std::mem::replace(&mut **alert, place))
+            }
+            _ => None,
+        };
+    }
+    match &record.entry {
+        Entry::Taken { events, .. } => match &events[index] {
+            Event::Alert(alert) => Some(alert.as_ref().clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -36,6 +36,8 @@ impl DatabaseFile {
         let mut writer = Connection::open_with_flags(&path, flags).map_err(failed("open"))?;
         tune(&writer, page_cache_kib).map_err(failed("set up"))?;
         schema.refuse_foreign(&writer, &path)?;
+        // Of a new file: an old one keeps the size that it has.
+        writer.pragma_update(None, "page_size", schema.page_bytes).map_err(failed("set up"))?;
         writer.pragma_update(None, "synchronous", synchronous.pragma()).map_err(failed("set up"))?;
         writer.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed("switch to a write-ahead log"))?;
         // Checkpoints have a thread of their own.

@@ -8,6 +8,8 @@ use std::path::Path;
 pub(crate) struct Schema {
     /// The file's name without `.db`.
     pub name: &'static str,
+    /// How large the pages of a new file are, in bytes.
+    pub page_bytes: u32,
     /// Marks the file as ours: `PRAGMA application_id`.
     application_id: i64,
     /// The steps, oldest first. A released step is never edited.
@@ -15,10 +17,19 @@ pub(crate) struct Schema {
 }
 
 /// `store.db`.
-pub(crate) const STORE: Schema = Schema { name: "store", application_id: 0x5256_5354, migrations: &[include_str!("schema/store_1.sql")] };
-/// `journal.db`.
-pub(crate) const JOURNAL: Schema =
-    Schema { name: "journal", application_id: 0x5256_4a4c, migrations: &[include_str!("schema/journal_1.sql")] };
+pub(crate) const STORE: Schema = Schema {
+    name: "store",
+    page_bytes: 4096,
+    application_id: 0x5256_5354,
+    migrations: &[include_str!("schema/store_1.sql")],
+};
+/// `journal.db`. It is only appended to, by whole groups of records: large pages cost it fewer writes.
+pub(crate) const JOURNAL: Schema = Schema {
+    name: "journal",
+    page_bytes: 16_384,
+    application_id: 0x5256_4a4c,
+    migrations: &[include_str!("schema/journal_1.sql")],
+};
 
 impl Schema {
     /// Refuses a file that is something else or that a newer version wrote.

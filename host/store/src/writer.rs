@@ -66,7 +66,8 @@ impl Writer {
         let mut ending = Ending::Standing;
         while let Some(Submitted { job, done }) = next.take() {
             self.depth.fetch_sub(1, Ordering::AcqRel);
-            let result = self.job(job);
+            let first = told.iter().all(|(_, result): &Told| result.is_err());
+            let result = self.job(job, first);
             if self.on.is_autocommit() {
                 // SQLite itself rolls back everything on some errors, such as a disk that is full in the middle of a statement.
                 let why =
@@ -105,10 +106,12 @@ impl Writer {
         told
     }
 
-    /// Runs one job; if it fails, only its own part is undone.
-    fn job(&self, job: WriteJob) -> Result<(), StoreError> {
-        const DOING: &str = "begin a job";
-        self.statement("SAVEPOINT job").map_err(|error| store_error(DOING, &error))?;
+    /// Runs one job; if it fails, only its own part is undone. The `first` of a transaction needs no savepoint for that, which would copy
+    /// every page that it changes: its own part is all that there is.
+    fn job(&self, job: WriteJob, first: bool) -> Result<(), StoreError> {
+        if !first {
+            self.statement("SAVEPOINT job").map_err(|error| store_error("begin a job", &error))?;
+        }
         self.heat.borrow_mut().begin_job();
         let mut tx = rows::Rows(rows::Writer { on: &self.on, heat: &self.heat });
         let result = catch_unwind(AssertUnwindSafe(|| job(&mut tx)))
@@ -116,10 +119,14 @@ impl Writer {
         if self.on.is_autocommit() {
             return result;
         }
-        let result = result.and_then(|()| self.statement("RELEASE job").map_err(|error| store_error("end a job", &error)));
+        let result = match result {
+            Ok(()) if !first => self.statement("RELEASE job").map_err(|error| store_error("end a job", &error)),
+            other => other,
+        };
         if result.is_err() && !self.on.is_autocommit() {
             self.heat.borrow_mut().undo_job();
-            for statement in ["ROLLBACK TO job", "RELEASE job"] {
+            let undo = if first { ["ROLLBACK", "BEGIN IMMEDIATE"] } else { ["ROLLBACK TO job", "RELEASE job"] };
+            for statement in undo {
                 if let Err(error) = self.statement(statement) {
                     // The group cannot be told apart any more: let it go as a whole.
                     tracing::error!(%error, "a job of the store could not be undone; its whole group is");

@@ -51,7 +51,8 @@ pub fn body(topic: &str, page: &Page, settings: &Settings) -> String {
         message: &text,
         priority: priority(page, message.kind, settings),
         tags,
-        click: message.url.as_deref(),
+        // A tap on the message opens the page that needs no sign-in, where there is one.
+        click: message.buttons.first().map(|button| button.url.as_str()).or(message.url.as_deref()),
         actions: message.buttons.iter().take(ACTIONS_MAX).map(|button| action(button, settings.buttons)).collect(),
         sequence_id: page.previous().filter(|_| settings.replace && matches!(page.purpose(), Purpose::Update(_))),
     };

@@ -64,7 +64,8 @@ async fn take_all(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(body) = bodies.get(at) else { return Ok(()) };
             let answer = engine.take(integration, inbound(at, body, clock.now())).await;
-            ensure!(matches!(answer, Answer::Accepted { .. }), "body {at} was not accepted");
+            // Parked: the normalizer was preempted past its deadline. It is durable, and decided later.
+            ensure!(matches!(answer, Answer::Accepted { .. } | Answer::Parked { .. }), "body {at} was answered {answer:?}");
         }
     };
     let senders: Vec<_> = (0..UNDER_WAY).map(|_| sender()).collect();

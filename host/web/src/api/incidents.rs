@@ -86,7 +86,7 @@ pub async fn show(State(app): State<App>, TheIncident(incident): TheIncident) ->
     Ok(Json(IncidentDetails {
         incident: IncidentShape::new(&incident, &app.parts.public_url),
         alerts: alerts.iter().map(AlertShape::new).collect(),
-        runs: runs.iter().map(RunShape::new).collect(),
+        runs: runs.into_iter().map(|run| RunShape::new(&run.seen_with(&incident))).collect(),
         pages: pages.iter().map(PageShape::new).collect(),
     }))
 }

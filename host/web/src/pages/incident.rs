@@ -70,11 +70,12 @@ pub struct Whole {
 impl Whole {
     /// Reads it, in one view.
     pub async fn read(app: &App, incident: &Incident) -> Result<Self, Problem> {
-        let id = incident.id;
+        let (id, seen) = (incident.id, incident.clone());
         let job = move |view: &dyn ports::View| {
             let alerts = view.alerts_of(id, ALERTS_LOOKED_AT)?;
             let decisions = alerts.iter().take(ALERTS).map(|alert| view.decision(alert.last_decision)).collect::<Result<_, _>>()?;
-            Ok(Self { decisions, alerts, runs: view.runs_of(id)?, pages: view.outbox_of(id)?, lines: view.timeline(id)? })
+            let runs = view.runs_of(id)?.into_iter().map(|run| run.seen_with(&seen)).collect();
+            Ok(Self { decisions, alerts, runs, pages: view.outbox_of(id)?, lines: view.timeline(id)? })
         };
         Ok(app.parts.store.view(job).await?)
     }

@@ -32,8 +32,8 @@ pub fn register(routes: &mut Routes) {
     routes.page("/incidents/{id}/priority", Permission::Incident(Action::Change), post(incident::priority));
 
     routes.page("/l/{token}", Permission::PageLink, get(link::show));
-    routes.page("/l/{token}/acknowledge", Permission::PageLink, post(link::acknowledge));
-    routes.page("/l/{token}/resolve", Permission::PageLink, post(link::resolve));
+    routes.page("/l/{token}/acknowledge", Permission::PageLink, get(link::show).post(link::acknowledge));
+    routes.page("/l/{token}/resolve", Permission::PageLink, get(link::show).post(link::resolve));
     routes.page("/l/{token}/note", Permission::PageLink, post(link::note));
 
     routes.page("/on-call", Permission::Known, get(on_call::show));
