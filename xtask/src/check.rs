@@ -13,6 +13,9 @@ const PEERS: &[Package] = &[
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
 ];
 
+/// What tests need beyond the shipped program: the control socket, fail points, the suite that any store has to pass.
+const FEATURES: &str = "reveille/sim,store/conformance,store/failpoints,oncall/failpoints,pipeline/failpoints";
+
 /// Builds and runs all tests; `args` go to the test runner of the main workspace.
 pub fn test(args: &[String]) -> Result<()> {
     ensure_packages(PEERS)?;
@@ -25,7 +28,7 @@ pub fn test(args: &[String]) -> Result<()> {
     native.env("CARGO_TARGET_DIR", plugins::workspace_target("REVEILLE_PLUGINS_TARGET", &root().join("plugins")));
     run(&mut native)?;
     eprintln!("xtask: the host, the SDK and the stories");
-    let mut host = with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", "reveille/sim"]));
+    let mut host = with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES]));
     host.env("REVEILLE_PLUGINS", dist).args(args.iter().skip_while(|a| *a == "--"));
     run(&mut host)
 }
