@@ -99,7 +99,9 @@ impl Browser {
 
     /// Waits until the page shows `words`.
     pub fn sees(&self, words: &str) {
-        crate::peers::wait_for(&format!("{words:?} on the page, which shows:\n{}", self.text()), 10, || self.text().contains(words).then_some(()));
+        crate::peers::wait_for(&format!("{words:?} on the page, which shows:\n{}", self.text()), 10, || {
+            self.text().contains(words).then_some(())
+        });
     }
 
     /// Presses the first button or link with this text.
@@ -112,7 +114,8 @@ impl Browser {
 
     /// Types a key on the page.
     pub fn key(&self, key: &str) {
-        let actions = json!([{ "type": "key", "id": "keys", "actions": [{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }] }]);
+        let actions =
+            json!([{ "type": "key", "id": "keys", "actions": [{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }] }]);
         self.post("actions", json!({ "actions": actions }));
     }
 

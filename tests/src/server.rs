@@ -146,6 +146,13 @@ impl Server {
         self.start();
     }
 
+    /// Kills it and starts it again so much later on the simulated clock: an outage.
+    pub fn outage_of_seconds(&mut self, seconds: i64) {
+        self.kill();
+        self.sim_now_ms = self.sim_now_ms.map(|now| now + seconds * 1000);
+        self.start();
+    }
+
     /// An address of the server.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)

@@ -16,7 +16,11 @@ fn sign_in(story: &Story, browser: &Browser, user: &str) {
 #[test]
 fn three_at_night_on_a_phone() {
     let mut story = Story::two_people();
-    story.victorops("CRITICAL", "checkout/latency", json!({ "entity_display_name": "Checkout is slow", "service": "checkout", "state_message": "p99 is 4 s" }));
+    story.victorops(
+        "CRITICAL",
+        "checkout/latency",
+        json!({ "entity_display_name": "Checkout is slow", "service": "checkout", "state_message": "p99 is 4 s" }),
+    );
     story.settle();
     let link = Story::link_in(&story.rings("alice")[0]);
     for dark in [true, false] {
@@ -113,7 +117,8 @@ fn check(story: &Story, browser: &Browser, path: &str, name: &str, size: Size) {
     browser.go(&story.server.url(path));
     browser.picture(name);
     assert!(!browser.scrolls_sideways(), "{path} at {size:?}");
-    let found = browser.script("return document.querySelectorAll('main img, main script, main svg[onload], a[href^=\"javascript:\"]').length");
+    let found =
+        browser.script("return document.querySelectorAll('main img, main script, main svg[onload], a[href^=\"javascript:\"]').length");
     assert_eq!(found, json!(0), "{path}: markup from an alert became an element");
     assert!(browser.console_errors().is_empty(), "{path}: {:?}", browser.console_errors());
 }

@@ -98,7 +98,11 @@ fn tell_alertmanager(kills: bool) {
         post_to_alertmanager(&story, port, labels, "Checkout is slow", Some("2026-03-02T03:10:00Z"));
         between(&mut story, kills);
         wait_status(&story, id, "resolved");
-        let expected = if path == "victorops" { include_str!("timelines/alertmanager.txt") } else { include_str!("timelines/alertmanager_webhook.txt") };
+        let expected = if path == "victorops" {
+            include_str!("timelines/alertmanager.txt")
+        } else {
+            include_str!("timelines/alertmanager_webhook.txt")
+        };
         let told = told(&story, id);
         if kills {
             // A kill may deliver a page twice; what happened to the incident happened once.

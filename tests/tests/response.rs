@@ -97,3 +97,23 @@ fn a_button_in_a_notification_acts_by_itself() {
         assert_eq!(story.incident(1)["status"], status);
     }
 }
+
+/// `reveille send` tries a route from a terminal, and says what the server said.
+#[test]
+fn send_posts_as_a_tool_would() {
+    let mut story = Story::two_people();
+    let to = story.server.url(&format!("/integrations/generic/20131114/alert/{}/database", story.server.key("shop-victorops")));
+    let (said, ok) =
+        story.server.cli(&["send", "--to", &to, "message_type=CRITICAL", "entity_id=db", "entity_display_name=Database is down"]);
+    assert!(ok && said.contains("success"), "{said}");
+    let (said, ok) = story.server.cli(&["send", "--to", &to, "entity_id=db"]);
+    assert!(!ok && said.contains("Missing fields: message_type"), "{said}");
+    story.settle();
+    assert_eq!(story.incident(1)["title"], "Database is down");
+    let (said, ok) = story.server.cli(&["deadletter", "list"]);
+    assert!(ok && said.contains("rejected") && said.contains("message_type"), "{said}");
+    let (said, ok) = story.server.cli(&["deadletter", "discard", "1"]);
+    assert!(ok, "{said}");
+    let (said, ok) = story.server.cli(&["deadletter", "list"]);
+    assert!(ok && said.contains("No dead letters"), "{said}");
+}

@@ -33,22 +33,13 @@ pub fn test(args: &[String]) -> Result<()> {
     run(&mut host)
 }
 
-/// The promises' tests for longer, their counts printed.
+/// The promises' tests for longer, their counts printed; `--rounds N` multiplies them.
 pub fn soak(args: &[String]) -> Result<()> {
     ensure_packages(PEERS)?;
     let dist = plugins::build()?;
+    plugins::build_guests()?;
     build_programs()?;
-    let mut soak = with_surroundings(cargo(&[
-        "test",
-        "--release",
-        "-p",
-        "reveille-tests",
-        "--locked",
-        "--features",
-        "reveille/sim",
-        "--test",
-        "promises",
-    ]));
+    let mut soak = with_surroundings(cargo(&["test", "--release", "-p", "reveille-tests", "--locked", "--test", "promises"]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)

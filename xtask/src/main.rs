@@ -13,7 +13,7 @@ cargo xtask run                      build everything and start the demo on 127.
 cargo xtask test [-- TEST ARGS]      build everything and run all tests
 cargo xtask plugins                  build the bundled plugins into plugins/dist
 cargo xtask bench [--quick] [--json FILE]
-cargo xtask soak [--seconds N]       run the promises' tests for longer and print their counts";
+cargo xtask soak [--rounds N]        run the promises' tests N times as long (10) and print their counts";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -17,19 +17,11 @@ pub(crate) struct Schema {
 }
 
 /// `store.db`.
-pub(crate) const STORE: Schema = Schema {
-    name: "store",
-    page_bytes: 4096,
-    application_id: 0x5256_5354,
-    migrations: &[include_str!("schema/store_1.sql")],
-};
+pub(crate) const STORE: Schema =
+    Schema { name: "store", page_bytes: 4096, application_id: 0x5256_5354, migrations: &[include_str!("schema/store_1.sql")] };
 /// `journal.db`. It is only appended to, by whole groups of records: large pages cost it fewer writes.
-pub(crate) const JOURNAL: Schema = Schema {
-    name: "journal",
-    page_bytes: 16_384,
-    application_id: 0x5256_4a4c,
-    migrations: &[include_str!("schema/journal_1.sql")],
-};
+pub(crate) const JOURNAL: Schema =
+    Schema { name: "journal", page_bytes: 16_384, application_id: 0x5256_4a4c, migrations: &[include_str!("schema/journal_1.sql")] };
 
 impl Schema {
     /// Refuses a file that is something else or that a newer version wrote.
