@@ -148,3 +148,29 @@ fn a_full_disk_is_answered_503_and_nothing_is_lost() {
     story.settle();
     assert_eq!(open(&story).len(), 1);
 }
+
+/// Overload: when more is taken in than can be decided, senders are answered 503 with `Retry-After`; what was answered 2xx is decided later.
+#[test]
+fn an_overload_is_answered_503_and_what_was_taken_is_decided() {
+    let mut story = Story::with(Setting { toml: "\n[limits]\nbacklog = 10\n".into(), ..Setting::default() });
+    story.server.sim(&json!({ "fail": "pipeline.before.commit", "action": "pause" }));
+    let mut taken = 0;
+    let refused = (0..60).find_map(|n| {
+        let answer = story.victorops("CRITICAL", &format!("e{n}"), json!({ "service": "flood" }));
+        if answer.status().is_success() {
+            taken += 1;
+            return None;
+        }
+        Some(answer)
+    });
+    let refused = refused.expect("60 alerts are more than a backlog of ten");
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.json::<Value>().unwrap()["result"], "failure");
+    let not_ready = story.http.get(story.server.url("/readyz")).send().unwrap();
+    assert_eq!(not_ready.status(), 503, "and readiness says so");
+    story.server.sim(&json!({ "fail": "pipeline.before.commit", "action": "off" }));
+    story.settle();
+    assert_eq!(story.api("decisions?limit=500")["items"].as_array().unwrap().len(), taken);
+    assert_eq!(story.victorops("CRITICAL", "after", json!({ "service": "flood" })).status(), 200);
+}

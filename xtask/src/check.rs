@@ -39,28 +39,16 @@ pub fn soak(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
-    let mut soak = with_surroundings(cargo(&["test", "--release", "-p", "reveille-tests", "--locked", "--test", "promises"]));
+    let mut soak = with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES, "--test", "promises"]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)
 }
 
-/// The program as the stories drive it, the phone, and the layer that forgets.
+/// Everything that the tests run, built at once: one set of features, so that nothing is compiled twice.
 fn build_programs() -> Result<()> {
     eprintln!("xtask: building the host");
-    run(&mut cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "reveille",
-        "-p",
-        "reveille-sink",
-        "-p",
-        "powercut",
-        "--features",
-        "reveille/sim",
-    ]))
+    run(&mut cargo(&["build", "--release", "--workspace", "--all-targets", "--locked", "--features", FEATURES]))
 }
 
 fn with_surroundings(mut cargo: std::process::Command) -> std::process::Command {

@@ -43,7 +43,7 @@ struct Readiness {
 }
 
 async fn ready(State(app): State<App>) -> Response {
-    let checks = vec![store_check(&app).await, journal_check(&app), configuration_check(&app), draining_check(&app)];
+    let checks = vec![store_check(&app).await, journal_check(&app), configuration_check(&app), doors_check(&app), draining_check(&app)];
     let backlog = app.parts.commands.backlog();
     let readiness = Readiness {
         ready: checks.iter().all(|check| check.ok),
@@ -86,6 +86,11 @@ fn configuration_check(app: &App) -> Check {
     let ok = !snapshot.installation.default_policy.0.is_empty();
     let detail = if ok { "in force" } else { "none was applied yet: `reveille config apply`" };
     Check { name: "configuration", ok, detail: detail.into() }
+}
+
+fn doors_check(app: &App) -> Check {
+    let overload = app.parts.commands.overload();
+    Check { name: "doors", ok: overload.is_none(), detail: overload.unwrap_or_else(|| "take alerts in".into()) }
 }
 
 fn draining_check(app: &App) -> Check {

@@ -68,6 +68,8 @@ pub trait Commands: Send + Sync {
     /// Puts a dead letter aside; its record stays.
     fn discard(&self, letter: DeadLetterId) -> BoxFuture<'static, Result<CommandOutcome, CommandFailure>>;
     fn backlog(&self) -> Backlog;
+    /// Why senders are answered 503 at the moment; `None`: they are not.
+    fn overload(&self) -> Option<String>;
 }
 
 /// A document of a configuration.

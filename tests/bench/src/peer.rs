@@ -1,8 +1,9 @@
 //! The peer: Debian's Alertmanager, which keeps alerts in memory, on the very same posts.
 
 use crate::figures::Figures;
-use crate::load::post_all;
-use crate::subject::{Bodies, CONNECTIONS};
+use crate::load::{Round, post_all};
+use crate::processor::Times;
+use crate::subject::{BATCH_CONNECTIONS, Bodies, CONNECTIONS};
 use anyhow::Result;
 use reveille_tests::peers::Peer;
 use reveille_tests::place::free_port;
@@ -10,18 +11,31 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// Measures it at 16 and at 64 connections and keeps the better: a peer is shown at its best.
+const PATH: &str = "/api/v2/alerts";
+
+/// Measures it with few and with many connections and keeps the better: a peer is shown at its best.
 pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
-    let (_peer, address) = start(dir)?;
-    post_all(address, "/api/v2/alerts", &bodies.known, 4)?;
-    let half = bodies.singles.len() / 2;
-    let few = post_all(address, "/api/v2/alerts", &bodies.singles[..half], 16)?;
-    let many = post_all(address, "/api/v2/alerts", &bodies.singles[half..], CONNECTIONS)?;
-    figures.round("alertmanager_single", if few.per_second() >= many.per_second() { few } else { many });
-    let round = post_all(address, "/api/v2/alerts", &bodies.batches, 16)?;
+    let (peer, address) = start(dir)?;
+    post_all(address, PATH, &bodies.known, 4)?;
+    let before = Times::of(peer.id())?;
+    figures.round("alertmanager_single", best(address, &bodies.singles, [16, CONNECTIONS])?);
+    let alerts = bodies.singles.len() as f64;
+    figures.add("alertmanager_single_us_per_alert", Times::of(peer.id())?.since(&before).total() / alerts, "µs of CPU, all its threads");
+    let before = Times::of(peer.id())?;
+    let round = best(address, &bodies.batches, [4, BATCH_CONNECTIONS])?;
     figures.round("alertmanager_batch64_posts", round);
     figures.add("alertmanager_batch64_per_s", round.per_second() * 64.0, "alerts/s");
+    let alerts = (bodies.batches.len() * 64) as f64;
+    figures.add("alertmanager_batch_us_per_alert", Times::of(peer.id())?.since(&before).total() / alerts, "µs of CPU, all its threads");
     Ok(())
+}
+
+/// One half of the bodies with each number of connections.
+fn best(address: SocketAddr, bodies: &[Vec<u8>], connections: [usize; 2]) -> Result<Round> {
+    let (one, other) = bodies.split_at(bodies.len() / 2);
+    let few = post_all(address, PATH, one, connections[0])?;
+    let many = post_all(address, PATH, other, connections[1])?;
+    Ok(if few.per_second() >= many.per_second() { few } else { many })
 }
 
 fn start(dir: &Path) -> Result<(Peer, SocketAddr)> {

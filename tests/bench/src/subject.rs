@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Connections for single posts.
 pub const CONNECTIONS: usize = 64;
+/// Connections for batches.
+pub const BATCH_CONNECTIONS: usize = 16;
 
 /// The posts, made before the clock runs.
 pub struct Bodies {
@@ -66,7 +68,7 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
 
     let before = Times::of(id)?;
     let began = Instant::now();
-    let round = post_all(address, &path, &bodies.batches, 16)?;
+    let round = post_all(address, &path, &bodies.batches, BATCH_CONNECTIONS)?;
     let alerts = (bodies.batches.len() * 64) as f64;
     drained(&server, Duration::from_secs(240))?;
     figures.round("ack_batch64_posts", round);

@@ -32,6 +32,10 @@ impl web::Commands for Commands {
         let backlog = self.0.backlog();
         web::Backlog { journal_head: backlog.journal_head, cursor: backlog.cursor, queued: backlog.queued as u64 }
     }
+
+    fn overload(&self) -> Option<String> {
+        self.0.overload()
+    }
 }
 
 fn outcome(outcome: CommandOutcome) -> web::CommandOutcome {

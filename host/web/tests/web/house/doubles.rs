@@ -92,6 +92,10 @@ impl Commands for DoubleCommands {
     fn backlog(&self) -> Backlog {
         Backlog { journal_head: self.journal.head(), cursor: self.journal.head(), queued: 0 }
     }
+
+    fn overload(&self) -> Option<String> {
+        None
+    }
 }
 
 fn apply(tx: &mut dyn ports::Tx, id: IncidentId, command: &Command, now: Millis) -> Result<CommandOutcome, ports::StoreError> {
