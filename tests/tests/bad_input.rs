@@ -143,8 +143,11 @@ fn a_full_disk_is_answered_503_and_nothing_is_lost() {
     let answer = story.post(&alertmanager, &json!([{ "labels": { "alertname": "Up" } }]));
     assert_eq!(answer.status(), 503);
     assert!(answer.headers().contains_key("retry-after"));
+    let not_ready = story.http.get(story.server.url("/readyz")).send().unwrap();
+    assert_eq!(not_ready.status(), 503, "a watcher outside sees it");
     story.server.sim(&json!({ "fail": "journal.commit", "action": "off" }));
     assert_eq!(story.victorops("CRITICAL", "db", json!({})).status(), 200, "once there is room, it goes on");
+    assert_eq!(story.http.get(story.server.url("/readyz")).send().unwrap().status(), 200);
     story.settle();
     assert_eq!(open(&story).len(), 1);
 }

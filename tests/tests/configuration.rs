@@ -77,3 +77,51 @@ fn a_second_server_on_the_same_folder_is_refused_in_words() {
     let (said, ok) = story.server.cli(&["serve", "--config", "reveille.toml"]);
     assert!(!ok && said.contains("another"), "{said}");
 }
+
+/// A plugin's file goes bad while the server is down: it starts all the same, says so with an incident, and alerts go on without the plugin.
+#[test]
+fn a_plugin_whose_file_went_bad_does_not_keep_the_server_from_starting() {
+    let plugins = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(reveille_tests::place::plugins()).unwrap().filter_map(Result::ok) {
+        let folder = plugins.path().join(entry.file_name());
+        fs::create_dir(&folder).unwrap();
+        for file in ["plugin.wasm", "plugin.toml"] {
+            fs::copy(entry.path().join(file), folder.join(file)).unwrap();
+        }
+    }
+    let options = reveille_tests::server::Options { plugins: Some(plugins.path().to_owned()), ..Default::default() };
+    let mut story = Story::with(reveille_tests::story::Setting { options, ..Default::default() });
+    let good = fs::read(plugins.path().join("rules/plugin.wasm")).unwrap();
+    fs::write(plugins.path().join("rules/plugin.wasm"), b"no component").unwrap();
+    story.server.kill_and_start();
+    story.victorops("CRITICAL", "db", json!({ "service": "orders" }));
+    story.settle();
+    let open = story.api("incidents?open=true");
+    let titles: Vec<&str> = open["items"].as_array().unwrap().iter().filter_map(|i| i["title"].as_str()).collect();
+    assert!(titles.contains(&"Plugin rules cannot be loaded: alerts go on without it"), "{titles:?}");
+    let id = open["items"].as_array().unwrap().iter().find(|i| i["service"] == "orders").unwrap()["id"].as_u64().unwrap();
+    let told = story.timeline(id).join("\n");
+    assert!(told.contains("Went on without rules"), "{told}");
+    assert!(!story.rings("alice").is_empty());
+    fs::write(plugins.path().join("rules/plugin.wasm"), good).unwrap();
+    story.server.kill_and_start();
+    story.settle();
+    let open = story.api("incidents?open=true");
+    assert!(open["items"].as_array().unwrap().iter().all(|i| i["service"] == "orders"), "the plugin loads again, so its incident is over: {open:#}");
+}
+
+/// What nobody will be reached by is said before it is in force.
+#[test]
+fn a_plan_warns_of_contacts_that_cannot_be_reached() {
+    let story = Story::two_people();
+    let config = story.server.dir.join("config");
+    let people = fs::read_to_string(config.join("people.yaml")).unwrap();
+    let people = people.replace("kind: webhook, address: ", "kind: webhok, address: ").replace("PHONES", "").replace(
+        "  - { kind: mail, address: bob@example.org, after: 2m }",
+        "  - { kind: ntfy, address: https://ntfy.elsewhere.example/bob }",
+    );
+    fs::write(config.join("people.yaml"), people).unwrap();
+    let (said, ok) = story.server.cli(&["config", "plan", config.to_str().unwrap()]);
+    assert!(ok && said.contains("no channel serves contacts of kind webhok"), "{said}");
+    assert!(said.contains("ntfy.elsewhere.example") && said.contains("egress.allow"), "{said}");
+}

@@ -15,7 +15,17 @@ cargo xtask plugins                  build the bundled plugins into plugins/dist
 cargo xtask bench [--quick] [--json FILE]
 cargo xtask soak [--rounds N]        run the promises' tests N times as long (10) and print their counts";
 
-fn main() -> Result<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let rest = args.get(1..).unwrap_or_default();
     match args.first().map(String::as_str) {

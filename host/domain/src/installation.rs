@@ -143,6 +143,13 @@ impl Installation {
             .unwrap_or(&self.default_policy)
     }
 
+    /// The plugins that are used anywhere, by name.
+    pub fn plugin_names(&self) -> std::collections::BTreeSet<String> {
+        let stages = self.pipelines.values().flat_map(|p| [&p.enrich, &p.filter, &p.dedupe, &p.route]).flatten();
+        let normalizers = self.integrations.values().map(|i| &i.normalize);
+        stages.chain(normalizers).chain(&self.notify).map(|used| used.plugin.clone()).collect()
+    }
+
     /// The service catalog as the lookup table `catalog`: columns `id`, `name`, `team`, `runbook`, `tier` and the extra ones, sorted.
     pub fn catalog(&self) -> Table {
         self.services

@@ -73,6 +73,7 @@ impl Engine {
             space,
             availability: ArcSwap::from_pointee(stored_availability(None)),
             refused: AtomicBool::new(false),
+            not_stored_at: AtomicI64::new(0),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             next_wake: AtomicI64::new(i64::MIN),
@@ -115,7 +116,7 @@ impl Engine {
     pub async fn take(&self, integration: &Integration, inbound: Inbound) -> Answer {
         let name = integration.id.to_string();
         metrics::counter!("reveille_pipeline_bodies_total", "integration" => name).increment(1);
-        if let Some(reason) = self.shared.overload() {
+        if let Some(reason) = self.shared.full() {
             return self.overloaded(reason);
         }
         let size = inbound.body.len();
@@ -182,7 +183,9 @@ impl Engine {
     async fn append(&self, entry: Entry) -> Result<JournalId, JournalError> {
         fail::fail_point!("pipeline.before.journal");
         let record = Record { received_at: self.shared.clock.now(), entry };
-        let id = self.shared.journal.appended(record).await?;
+        let stored = self.shared.journal.appended(record).await;
+        self.shared.note_stored(stored.is_ok());
+        let id = stored?;
         fail::fail_point!("pipeline.after.journal");
         Ok(id)
     }

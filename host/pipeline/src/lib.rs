@@ -5,6 +5,7 @@
 
 mod answer;
 mod batch;
+mod broken;
 mod committer;
 mod dead_letter;
 mod engine;

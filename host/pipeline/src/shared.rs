@@ -18,6 +18,9 @@ use tokio::sync::watch;
 /// How often a waiting thread looks whether it has to stop.
 pub const LOOK_UP: Duration = Duration::from_millis(50);
 
+/// How long a failed write counts for readiness when nobody tries again, in milliseconds.
+const NOT_STORED_MS: i64 = 30_000;
+
 /// The engine's parts.
 pub struct Shared {
     pub store: Arc<dyn Store>,
@@ -31,6 +34,8 @@ pub struct Shared {
     pub availability: ArcSwap<Availability>,
     /// Alerts had to be refused since the last beat.
     pub refused: AtomicBool,
+    /// When the journal last refused a record; 0: the last one was stored. Milliseconds.
+    pub not_stored_at: AtomicI64,
     /// No new bodies are taken.
     pub draining: AtomicBool,
     /// Threads have to end.
@@ -62,7 +67,7 @@ impl Shared {
     }
 
     /// Why no body can be taken at the moment, if so.
-    pub fn overload(&self) -> Option<String> {
+    pub fn full(&self) -> Option<String> {
         if self.draining.load(Ordering::Acquire) {
             return Some("the server is shutting down".to_owned());
         }
@@ -72,6 +77,21 @@ impl Shared {
         }
         let behind = self.journal.head().0.saturating_sub(self.cursor().0);
         (behind >= self.settings.backlog_limit).then(|| format!("{behind} records wait to be decided"))
+    }
+
+    /// Why senders are answered 503 at the moment, if they are: nothing can be taken, or the last body could not be stored.
+    pub fn overload(&self) -> Option<String> {
+        let failed_at = Millis(self.not_stored_at.load(Ordering::Acquire));
+        let recent = failed_at.0 != 0 && self.clock.now().since(failed_at) < NOT_STORED_MS;
+        self.full().or_else(|| recent.then(|| "the journal could not store the last body: is the disk full?".to_owned()))
+    }
+
+    /// Remembers whether the last record reached the disk.
+    pub fn note_stored(&self, stored: bool) {
+        let at = if stored { 0 } else { self.clock.now().0 };
+        if self.not_stored_at.load(Ordering::Acquire) != at {
+            self.not_stored_at.store(at, Ordering::Release);
+        }
     }
 
     /// Tells those who wait for what was committed.

@@ -1,6 +1,8 @@
 //! Makes a snapshot of an installation: every plugin prepared at its place, or every reason why not.
 
+use crate::broken::Broken;
 use domain::decision::Stage;
+use domain::id::PipelineId;
 use domain::installation::{Grant, Installation, PluginUse};
 use ports::plugin::Surroundings;
 use ports::{LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
@@ -9,6 +11,13 @@ use std::sync::Arc;
 
 /// Prepares all plugins of an installation. Blocking (it may compile): call it outside the async runtime.
 pub fn build(installation: Installation, host: &dyn PluginHost) -> Result<Snapshot, Vec<LoadError>> {
+    let (snapshot, errors) = build_with_what_loads(installation, host);
+    if errors.is_empty() { Ok(snapshot) } else { Err(errors) }
+}
+
+/// [`build`] for a configuration that was in force before: a plugin that cannot be loaded any more fails at each call, so that alerts go on
+/// without it, as its stage's failure policy says.
+pub fn build_with_what_loads(installation: Installation, host: &dyn PluginHost) -> (Snapshot, Vec<LoadError>) {
     let mut tables: BTreeMap<_, _> = installation.tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.clone()))).collect();
     tables.insert("catalog".to_owned(), Arc::new(installation.catalog()));
     let mut builder = Builder {
@@ -20,26 +29,22 @@ pub fn build(installation: Installation, host: &dyn PluginHost) -> Result<Snapsh
     };
     let mut normalizers = BTreeMap::new();
     for (id, integration) in &installation.integrations {
-        if let Some(plugin) = builder.prepare(&integration.normalize, Stage::Normalize) {
-            normalizers.insert(id.clone(), plugin);
-        }
+        let place = format!("integration {id}");
+        normalizers.insert(id.clone(), builder.prepare(&integration.normalize, Stage::Normalize, &place));
     }
     let mut pipelines = BTreeMap::new();
     for (id, pipeline) in &installation.pipelines {
         let stages = Stages {
-            enrich: builder.place(&pipeline.enrich, Stage::Enrich),
-            filter: builder.place(&pipeline.filter, Stage::Filter),
-            dedupe: builder.place(&pipeline.dedupe, Stage::Dedupe),
-            route: builder.place(&pipeline.route, Stage::Route),
+            enrich: builder.place(&pipeline.enrich, Stage::Enrich, id),
+            filter: builder.place(&pipeline.filter, Stage::Filter, id),
+            dedupe: builder.place(&pipeline.dedupe, Stage::Dedupe, id),
+            route: builder.place(&pipeline.route, Stage::Route, id),
         };
         pipelines.insert(id.clone(), stages);
     }
     let notify = builder.notify();
     let errors = builder.errors;
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    Ok(Snapshot { revision: installation.revision, normalizers, pipelines, notify, installation: Arc::new(installation) })
+    (Snapshot { revision: installation.revision, normalizers, pipelines, notify, installation: Arc::new(installation) }, errors)
 }
 
 struct Builder<'a> {
@@ -52,34 +57,36 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn prepare(&mut self, used: &PluginUse, stage: Stage) -> Option<Arc<dyn Plugin>> {
+    fn prepare(&mut self, used: &PluginUse, stage: Stage, place: &str) -> Arc<dyn Plugin> {
         let same = |(u, s, _): &&(PluginUse, Stage, Arc<dyn Plugin>)| *s == stage && u.plugin == used.plugin && u.settings == used.settings;
         if let Some((_, _, plugin)) = self.prepared.iter().find(same) {
-            return Some(Arc::clone(plugin));
+            return Arc::clone(plugin);
         }
         let ungranted = Grant::default();
         let grant = self.installation.grants.get(&used.plugin).unwrap_or(&ungranted);
         match self.host.prepare(used, stage, grant, &self.around) {
             Ok(plugin) => {
                 self.prepared.push((used.clone(), stage, Arc::clone(&plugin)));
-                Some(plugin)
+                plugin
             }
             Err(error) => {
-                self.errors.push(error);
-                None
+                let broken = Arc::new(Broken::because(&error));
+                self.errors.push(LoadError { reason: format!("{place}: {}", error.reason), ..error });
+                broken
             }
         }
     }
 
-    fn place(&mut self, uses: &[PluginUse], stage: Stage) -> Vec<Placed> {
-        uses.iter().filter_map(|used| Some(Placed { plugin: self.prepare(used, stage)?, on_failure: used.on_failure })).collect()
+    fn place(&mut self, uses: &[PluginUse], stage: Stage, pipeline: &PipelineId) -> Vec<Placed> {
+        let place = format!("{} of pipeline {pipeline}", stage.as_str());
+        uses.iter().map(|used| Placed { plugin: self.prepare(used, stage, &place), on_failure: used.on_failure }).collect()
     }
 
     /// Notify plugins by the contact kinds that they serve; two for one kind are a mistake, not a choice.
     fn notify(&mut self) -> BTreeMap<String, Arc<dyn Plugin>> {
         let mut by_kind: BTreeMap<String, Arc<dyn Plugin>> = BTreeMap::new();
         for used in &self.installation.notify {
-            let Some(plugin) = self.prepare(used, Stage::Notify) else { continue };
+            let plugin = self.prepare(used, Stage::Notify, "channel");
             for contact in &plugin.info().contacts {
                 if let Some(other) = by_kind.get(&contact.kind) {
                     let reason =

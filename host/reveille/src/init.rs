@@ -92,11 +92,14 @@ async fn set_up(dir: &Path) -> Result<()> {
     let applied = ground.configuration().apply_documents(files, None, "host (init)".into()).await;
     let applied = applied.map_err(|error| anyhow::anyhow!("{}", serve::configure::in_words(&error)))?;
     say(format!("configuration revision {} is in force", applied.revision.0));
+    for warning in &applied.warnings {
+        say(format!("warning: {warning}"));
+    }
     let installation = Arc::clone(&ground.live.load().installation);
     for integration in installation.integrations.keys() {
         let path = dir.join("keys").join(format!("{integration}.key"));
         if !path.exists() {
-            let key = Secret::generate("rvk_")?;
+            let key = Secret::generate("rvi_")?;
             let credential = Credential {
                 integration: Some(integration.clone()),
                 ..credential(&key, CredentialKind::IntegrationKey, "init", &*ground.clock)

@@ -70,8 +70,14 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "urn:reveille:problem:not-found",
             "Not found",
-            format!("There is no {what} here, or it belongs to a team that you are not a member of."),
-            "Check the address; ask an administrator if you should be a member.",
+            match what {
+                // What belongs to a team may be there and not be shown.
+                "incident" | "dead letter" | "override" | "rotation" | "team" => {
+                    format!("There is no such {what}, or it belongs to a team that you are not a member of.")
+                }
+                _ => format!("There is no such {what}."),
+            },
+            "Check its name or address.",
         )
     }
 
@@ -93,7 +99,7 @@ impl Problem {
             "urn:reveille:problem:refused",
             "That cannot be done now",
             detail,
-            "Look at it again: somebody may have been faster.",
+            "Nothing was changed. Look at how it stands now.",
         )
     }
 

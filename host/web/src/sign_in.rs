@@ -140,7 +140,7 @@ struct LinkPage {
 
 fn used_up() -> Problem {
     Problem::gone(
-        "A sign-in link works once and for 24 hours; this one was used, has expired, or was never ours.",
+        "A sign-in link works once and for a limited time; this one was used, has expired, or was never ours.",
         "Ask an administrator for a new one, or sign in with your password.",
     )
 }

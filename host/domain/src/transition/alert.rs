@@ -279,9 +279,9 @@ impl Transition<'_> {
         let Some(id) = self.attached() else { return self.ends(Outcome::Recorded, None) };
         let at = self.at();
         if let Some(state) = &mut self.ground.alert {
+            // What it said when it fired, and the decision on that, stay: they are why people were paged.
             state.status = Status::Acknowledged;
             state.last_at = at;
-            state.last_decision = report.decision;
             self.change.alert = true;
         }
         if self.ground.incident(id).is_some_and(|i| i.status == Status::Firing) {
@@ -293,16 +293,13 @@ impl Transition<'_> {
     }
 
     fn recovered(self, report: &Report<'_>) -> Change {
-        let title = report.alert.title().to_owned();
-        if self.ground.alert.as_ref().is_none_or(|s| s.status == Status::Resolved) {
+        let Some(state) = self.ground.alert.as_ref().filter(|state| state.status != Status::Resolved) else {
             return self.ends(Outcome::Recorded, None);
-        }
+        };
+        // A recovery often says less than the alert did: what it said when it fired stays, and names it here.
+        let title = state.alert.title().to_owned();
         let attached = self.attached();
         let was = self.ground.alert.as_ref().map(|s| (s.counted, s.severity));
-        if let Some(state) = &mut self.ground.alert {
-            state.alert = report.alert.clone();
-            state.last_decision = report.decision;
-        }
         self.recover(attached, was, LineKind::AlertResolved, lines::recovered(&title), report.actor())
     }
 

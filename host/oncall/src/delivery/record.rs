@@ -70,6 +70,17 @@ pub fn record(
             row.next_at = Some(now.plus_seconds(pause(row.tries).max(*seconds).min(PAUSE_SECONDS_MAX)));
             row.last_error = Some(why.clone());
             tx.put_outbox(&row)?;
+            if row.tries == 1 {
+                let text = format!("{kind} could not reach {person} yet and tries again: {why}");
+                say(tx, &row, LineKind::DeliveryFailed, &text, sent.cause.clone(), now)?;
+            }
+            // A second failure is no hiccup: somebody else has to hear of it while this contact is tried on.
+            if row.tries == 2 {
+                recorded.failed = Some(why.clone());
+                if let Some(incident) = incident.filter(|i| i.status == Status::Firing) {
+                    fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
+                }
+            }
             return Ok(Some(recorded));
         }
         Came::Retry(_, why) => format!("given up after {} tries: {why}", row.tries),
@@ -120,7 +131,7 @@ fn fall_back(
         }
         return Ok(());
     }
-    if siblings.iter().any(|o| matches!(o.state, OutboxState::Queued | OutboxState::Sending | OutboxState::Accepted)) {
+    if siblings.iter().any(|o| o.id != failed.id && matches!(o.state, OutboxState::Queued | OutboxState::Sending | OutboxState::Accepted)) {
         return Ok(());
     }
     let Some(run) = tx.run(run_id)? else { return Ok(()) };

@@ -17,7 +17,7 @@ pub use output::print_error;
 
 /// A self-hosted incident server: alerts in, the right person paged until somebody answers.
 #[derive(Parser)]
-#[command(name = "reveille", version, about)]
+#[command(name = "reveille", version, about = "A self-hosted incident server: alerts in, the right person paged until somebody answers")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

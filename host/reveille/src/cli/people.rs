@@ -51,7 +51,13 @@ pub fn run(args: &AccessArgs) -> Result<()> {
     match &args.what {
         What::Key { integration } => {
             let made = client.post(&format!("integrations/{integration}/keys"), &json!({}))?;
-            say(format!("key     {}\naddress {}", text(&made, "secret"), text(&made, "url")));
+            say(format!("key     {}", text(&made, "secret")));
+            let list = client.get("integrations")?;
+            let normalizer = items(&list).iter().find(|i| i["id"] == integration.as_str()).map_or("", |i| text(i, "normalizer"));
+            let base = text(&made, "url").split("/in/").next().unwrap_or_default();
+            for line in compat::snippets(base, normalizer, text(&made, "secret")) {
+                say(line);
+            }
         }
         What::Keys => keys(&client)?,
         What::WithdrawKey { integration, key } => {

@@ -5,10 +5,11 @@ use anyhow::{Context, Result};
 use documents::server::{self as toml, SecretSection};
 use documents::{Bundle, ServerFile};
 use egress::{EgressSettings, Outside};
-use ports::{Clock, Egress, Journal, Live, PluginHost, Store, Wakes};
+use ports::{Clock, Egress, Journal, Live, LoadError, PluginHost, Store, Wakes};
 use runtime::{KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::{Arc, Mutex};
 use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
 
 /// Everything that is opened before anything is started.
@@ -20,6 +21,8 @@ pub struct Ground {
     pub sandbox: Arc<Sandbox>,
     /// Where the sandbox reports trouble, once somebody listens.
     pub alarm: LateAlarm,
+    /// Plugins of the configuration in force that could not be loaded at the start.
+    pub broken: Mutex<Vec<LoadError>>,
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
 }
@@ -27,7 +30,9 @@ pub struct Ground {
 impl Ground {
     /// Opens (or makes) the data folder and the sandbox.
     pub fn open(file: ServerFile, clock: Arc<dyn Clock>) -> Result<Self> {
-        std::fs::create_dir_all(&file.data_dir).with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
+        // Addresses and alerts of people are in it: for its owner alone.
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&file.data_dir);
+        made.with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
         let store = SqliteStore::open(&file.data_dir, StoreOptions::new(Arc::clone(&clock))).context("cannot open the store")?;
         let mut options = JournalOptions::new(Arc::clone(&clock));
         options.queue_records = file.journal_queue;
@@ -43,6 +48,7 @@ impl Ground {
             journal: Arc::new(journal),
             sandbox: Arc::new(sandbox),
             alarm,
+            broken: Mutex::default(),
             live: Arc::new(Live::default()),
             wakes: Arc::new(Wakes::default()),
         })
@@ -58,11 +64,12 @@ impl Ground {
         })?;
         installation.revision = revision;
         let host = Arc::clone(&self.sandbox);
-        let built = tokio::task::spawn_blocking(move || pipeline::snapshot::build(installation, &*host)).await?;
-        let snapshot = built.map_err(|errors| {
-            let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("plugins of the configuration in force cannot be loaded:\n{}", list.join("\n"))
-        })?;
+        let (snapshot, broken) = tokio::task::spawn_blocking(move || pipeline::snapshot::build_with_what_loads(installation, &*host)).await?;
+        // Alerts must come in whatever became of a plugin's file since it was applied.
+        for error in &broken {
+            tracing::error!(plugin = %error.plugin, "cannot be loaded, so its stage fails at every call: {}", error.reason);
+        }
+        self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(broken);
         self.live.publish(snapshot);
         Ok(true)
     }
@@ -74,6 +81,8 @@ impl Ground {
             clock: Arc::clone(&self.clock),
             live: Arc::clone(&self.live),
             plugins: Arc::clone(&self.sandbox) as Arc<dyn PluginHost>,
+            reach: self.file.egress.allow.clone(),
+            mails: self.file.smtp.is_some(),
             secrets: self.file.secrets.keys().cloned().collect(),
             keys: self.file.keys.keys().cloned().collect(),
         }

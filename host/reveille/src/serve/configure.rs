@@ -1,5 +1,6 @@
 //! Plans, applies and exports the configuration: documents, checked down to their plugins, become the next revision in force.
 
+use documents::server::AllowSection;
 use documents::{Bundle, Problem, change, diff};
 use domain::id::{AuditId, Revision};
 use domain::installation::Installation;
@@ -15,6 +16,9 @@ pub struct Configuration {
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
     pub plugins: Arc<dyn PluginHost>,
+    /// What the egress may reach, and whether there is a mail relay: contacts that lie beyond are warned of.
+    pub reach: Vec<AllowSection>,
+    pub mails: bool,
     /// Names of the server's secrets and keys, which grants may name.
     pub secrets: Vec<String>,
     pub keys: Vec<String>,
@@ -40,13 +44,42 @@ impl Configuration {
         if !ungranted.is_empty() {
             return Err(ConfigureError::Problems(ungranted.iter().map(problem).collect()));
         }
-        let warnings = warnings(&installation);
+        let mut warnings = warnings(&installation);
         let snapshot = self.build(installation).await?;
+        warnings.extend(self.unreachable(&snapshot));
         let stored = self.store.view(|view| view.configuration()).await.map_err(unavailable)?;
         let (revision, old) =
             stored.map_or_else(|| (Revision(0), Bundle::default()), |(revision, text)| (revision, Bundle::from_json(&text)));
         let changes = diff(&old, &bundle).iter().map(change_shape).collect();
         Ok(Judged { bundle, snapshot, revision, changes, warnings })
+    }
+
+    /// Contacts that no channel serves, or that the server's own file does not let out.
+    fn unreachable(&self, snapshot: &Snapshot) -> Vec<String> {
+        let served: Vec<&str> = snapshot.notify.keys().map(String::as_str).collect();
+        let mut warnings = Vec::new();
+        for user in snapshot.installation.users.values() {
+            for contact in user.contacts.iter().map(|method| &method.contact) {
+                if !snapshot.notify.contains_key(&contact.kind) {
+                    let kinds = if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
+                    warnings.push(format!("user {}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})", user.id, contact.kind));
+                }
+                if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
+                    warnings.push(format!("user {}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml", user.id));
+                }
+                if contact.kind == "mail" && !self.mails {
+                    warnings.push(format!("user {}: mail cannot be sent: reveille.toml has no [smtp]", user.id));
+                }
+            }
+        }
+        warnings
+    }
+
+    fn reaches(&self, host: &str) -> bool {
+        self.reach.iter().any(|allow| match allow.host.strip_prefix("*.") {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|front| front.ends_with('.')),
+            None => allow.host == host,
+        })
     }
 
     async fn build(&self, installation: Installation) -> Result<Snapshot, ConfigureError> {
@@ -186,6 +219,14 @@ fn in_one_line(change: &Change) -> String {
         ChangeKind::Removed => "removed",
     };
     format!("{action} {} {} {}", change.kind, change.name, change.details)
+}
+
+/// The host of a web address, in lower case; `None`: no web address, or one that holds a secret.
+fn web_host(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    (!host.contains('{')).then(|| host.trim_start_matches('[').trim_end_matches(']').to_lowercase())
 }
 
 /// What works but is probably not meant.

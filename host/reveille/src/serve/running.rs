@@ -10,14 +10,22 @@ use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineParts, EngineSettings};
-use ports::{Alarm, Clock, PluginHost, Store};
+use domain::alert::Severity;
+use domain::command::Notice;
+use domain::id::TeamId;
+use ports::{Alarm, PluginHost};
+#[cfg(feature = "sim")]
+use ports::{Clock, Store};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 use web::WebParts;
 
 /// Engine and reconcilers.
 pub struct Running {
+    #[cfg(feature = "sim")]
     pub clock: Arc<dyn Clock>,
+    #[cfg(feature = "sim")]
     store: Arc<dyn Store>,
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
@@ -39,6 +47,7 @@ impl Running {
         let alarm: Arc<dyn Alarm> = Arc::clone(&engine) as Arc<dyn Alarm>;
         // Set once per process; what the sandbox had to say before was logged.
         let _ = ground.alarm.set(Arc::clone(&alarm));
+        tell_of_plugins(ground, &*alarm).await?;
         let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
         let oncall = OnCall::start(oncall::Parts {
             store: Arc::clone(&ground.store),
@@ -50,7 +59,15 @@ impl Running {
             links: Arc::clone(&links),
             public_url: ground.file.public_url.clone(),
         });
-        Ok(Self { clock: Arc::clone(&ground.clock), store: Arc::clone(&ground.store), engine, oncall, links })
+        Ok(Self {
+            #[cfg(feature = "sim")]
+            clock: Arc::clone(&ground.clock),
+            #[cfg(feature = "sim")]
+            store: Arc::clone(&ground.store),
+            engine,
+            oncall,
+            links,
+        })
     }
 
     /// All doors: machines' side and people's side.
@@ -124,4 +141,30 @@ impl Running {
         let due = self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?])).await?;
         Ok(due.into_iter().flatten().min())
     }
+}
+
+/// One incident for each plugin that could not be loaded at this start; those of earlier starts are over once the plugin loads.
+async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
+    let broken = std::mem::take(&mut *ground.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let names: BTreeSet<String> = broken.iter().map(|error| error.plugin.clone()).collect();
+    let notice = |name: &str, details: String, over: bool| Notice {
+        cause: format!("plugin/{name}"),
+        summary: format!("Plugin {name} cannot be loaded: alerts go on without it"),
+        details,
+        severity: Severity::Error,
+        integration: None,
+        over,
+    };
+    for name in &names {
+        let reasons: Vec<&str> = broken.iter().filter(|e| e.plugin == *name).map(|e| e.reason.as_str()).collect();
+        alarm.raise(notice(name, format!("{}. Put a good file in its place and apply the configuration again.", reasons.join("; ")), false));
+    }
+    let used = ground.live.load().installation.plugin_names();
+    for name in used.into_iter().filter(|name| !names.contains(name)) {
+        let key = format!("reveille/plugin/{name}");
+        if ground.store.view(move |view| view.open_incident(&TeamId::default(), &key)).await?.is_some() {
+            alarm.raise(notice(&name, "It loads again.".into(), true));
+        }
+    }
+    Ok(())
 }
