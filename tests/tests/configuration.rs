@@ -107,7 +107,10 @@ fn a_plugin_whose_file_went_bad_does_not_keep_the_server_from_starting() {
     story.server.kill_and_start();
     story.settle();
     let open = story.api("incidents?open=true");
-    assert!(open["items"].as_array().unwrap().iter().all(|i| i["service"] == "orders"), "the plugin loads again, so its incident is over: {open:#}");
+    assert!(
+        open["items"].as_array().unwrap().iter().all(|i| i["service"] == "orders"),
+        "the plugin loads again, so its incident is over: {open:#}"
+    );
 }
 
 /// What nobody will be reached by is said before it is in force.

@@ -72,7 +72,7 @@ fn a_provider_that_is_down_is_tried_again() {
     assert!(story.rings("carol").is_empty());
     let told = story.timeline(1).join("\n");
     assert!(told.contains("webhook could not reach carol yet and tries again"), "a failure is said at once: {told}");
-    story.pass_seconds(6);
+    story.pass_seconds(65);
     let told = story.timeline(1).join("\n");
     assert!(told.contains("No contact of carol works: the next step comes early"), "the second failure is no hiccup: {told}");
     assert!(!story.rings("alice").is_empty(), "so somebody else hears of it");

@@ -73,7 +73,11 @@ fn tell(plan: &Value) {
         say("no changes");
     }
     for change in changes {
-        let details = change["details"].as_str().filter(|d| !d.is_empty() && *d != text(change, "change")).map(|d| format!(": {d}")).unwrap_or_default();
+        let details = change["details"]
+            .as_str()
+            .filter(|d| !d.is_empty() && *d != text(change, "change"))
+            .map(|d| format!(": {d}"))
+            .unwrap_or_default();
         say(format!("{} {} {}{details}", text(change, "change"), text(change, "kind"), text(change, "name")));
     }
     for warning in plan["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -64,7 +64,8 @@ impl Ground {
         })?;
         installation.revision = revision;
         let host = Arc::clone(&self.sandbox);
-        let (snapshot, broken) = tokio::task::spawn_blocking(move || pipeline::snapshot::build_with_what_loads(installation, &*host)).await?;
+        let (snapshot, broken) =
+            tokio::task::spawn_blocking(move || pipeline::snapshot::build_with_what_loads(installation, &*host)).await?;
         // Alerts must come in whatever became of a plugin's file since it was applied.
         for error in &broken {
             tracing::error!(plugin = %error.plugin, "cannot be loaded, so its stage fails at every call: {}", error.reason);

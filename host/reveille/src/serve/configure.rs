@@ -61,11 +61,18 @@ impl Configuration {
         for user in snapshot.installation.users.values() {
             for contact in user.contacts.iter().map(|method| &method.contact) {
                 if !snapshot.notify.contains_key(&contact.kind) {
-                    let kinds = if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
-                    warnings.push(format!("user {}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})", user.id, contact.kind));
+                    let kinds =
+                        if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
+                    warnings.push(format!(
+                        "user {}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})",
+                        user.id, contact.kind
+                    ));
                 }
                 if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
-                    warnings.push(format!("user {}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml", user.id));
+                    warnings.push(format!(
+                        "user {}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml",
+                        user.id
+                    ));
                 }
                 if contact.kind == "mail" && !self.mails {
                     warnings.push(format!("user {}: mail cannot be sent: reveille.toml has no [smtp]", user.id));

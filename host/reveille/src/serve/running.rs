@@ -5,14 +5,14 @@ use super::assemble::Ground;
 use super::logging::Metrics;
 use anyhow::{Context, Result};
 use compat::CompatParts;
+use domain::alert::Severity;
+use domain::command::Notice;
+use domain::id::TeamId;
 #[cfg(feature = "sim")]
 use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineParts, EngineSettings};
-use domain::alert::Severity;
-use domain::command::Notice;
-use domain::id::TeamId;
 use ports::{Alarm, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
@@ -157,7 +157,11 @@ async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
     };
     for name in &names {
         let reasons: Vec<&str> = broken.iter().filter(|e| e.plugin == *name).map(|e| e.reason.as_str()).collect();
-        alarm.raise(notice(name, format!("{}. Put a good file in its place and apply the configuration again.", reasons.join("; ")), false));
+        alarm.raise(notice(
+            name,
+            format!("{}. Put a good file in its place and apply the configuration again.", reasons.join("; ")),
+            false,
+        ));
     }
     let used = ground.live.load().installation.plugin_names();
     for name in used.into_iter().filter(|name| !names.contains(name)) {

@@ -188,7 +188,7 @@ async fn health() {
     house.stop.send(true).unwrap();
     let draining = house.get("/readyz", "").await;
     assert_eq!(draining.status, 503);
-    assert_eq!(draining.value()["checks"][3]["detail"], "the server drains");
+    assert_eq!(draining.value()["checks"][4]["detail"], "the server drains");
     house.stop.send(false).unwrap();
     house.live.publish(ports::Snapshot::default());
     assert_eq!(house.get("/readyz", "").await.status, 503, "without a configuration nobody would be paged");
