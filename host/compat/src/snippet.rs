@@ -31,6 +31,8 @@ fn alertmanager(public_url: &str, webhook: &str, key: &str) -> Vec<String> {
     route:
       receiver: reveille
       group_by: [service]
+      group_wait: 5s        # how long a first page waits for company (30s unless told)
+      group_interval: 30s   # how soon a recovery is passed on (5m unless told)
     receivers:
       - name: reveille
         webhook_configs:
