@@ -28,7 +28,7 @@ pub fn test(args: &[String]) -> Result<()> {
     native.env("CARGO_TARGET_DIR", plugins::workspace_target("REVEILLE_PLUGINS_TARGET", &root().join("plugins")));
     run(&mut native)?;
     eprintln!("xtask: the host, the SDK and the stories");
-    let mut host = with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES]));
+    let mut host = with_surroundings(cargo(&["test", "--release", "--workspace", "--no-fail-fast", "--locked", "--features", FEATURES]));
     host.env("REVEILLE_PLUGINS", dist).args(args.iter().skip_while(|a| *a == "--"));
     run(&mut host)
 }
