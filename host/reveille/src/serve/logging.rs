@@ -5,7 +5,11 @@ use documents::server::LogFormat;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
+
+/// How often the metrics' samples are folded, in real time.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Renders all metrics.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -19,6 +23,17 @@ pub fn start(format: LogFormat) -> Result<Metrics> {
         LogFormat::Text => builder.init(),
     }
     let handle = PrometheusBuilder::new().install_recorder().context("cannot record metrics")?;
+    let kept_up = handle.clone();
+    // Samples are folded into histograms whether or not anybody reads them, so that they do not pile up.
+    std::thread::Builder::new()
+        .name("metrics".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(UPKEEP);
+                kept_up.run_upkeep();
+            }
+        })
+        .context("cannot start the metrics' thread")?;
     Ok(Arc::new(move || {
         handle.run_upkeep();
         handle.render()
