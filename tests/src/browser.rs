@@ -73,18 +73,12 @@ impl Browser {
         self.post("goog/cdp/execute", json!({ "cmd": cmd, "params": params }));
     }
 
-    fn call(&self, request: reqwest::blocking::RequestBuilder) -> Value {
-        let answer: Value = request.send().and_then(reqwest::blocking::Response::json).expect("chromedriver answers");
-        assert!(answer["value"]["error"].is_null(), "the browser says {answer}");
-        answer["value"].clone()
-    }
-
     fn post(&self, path: &str, body: Value) -> Value {
-        self.call(self.http.post(format!("{}/{path}", self.session)).json(&body))
+        call(self.http.post(format!("{}/{path}", self.session)).json(&body))
     }
 
     fn get(&self, path: &str) -> Value {
-        self.call(self.http.get(format!("{}/{path}", self.session)))
+        call(self.http.get(format!("{}/{path}", self.session)))
     }
 
     /// Goes to an address and waits until it is loaded.
@@ -159,6 +153,12 @@ impl Drop for Browser {
         // The driver ends its browser with the session; it ends itself right after.
         let _ = self.http.delete(&self.session).send();
     }
+}
+
+fn call(request: reqwest::blocking::RequestBuilder) -> Value {
+    let answer: Value = request.send().and_then(reqwest::blocking::Response::json).expect("chromedriver answers");
+    assert!(answer["value"]["error"].is_null(), "the browser says {answer}");
+    answer["value"].clone()
 }
 
 fn unbase64(text: &str) -> Vec<u8> {
