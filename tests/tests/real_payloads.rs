@@ -1,5 +1,5 @@
 //! Real payloads of many tools, read from outside the repository through `REVEILLE_CORPUS`: none may be lost, whatever its shape.
-#![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
 use serde_json::Value;
