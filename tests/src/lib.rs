@@ -12,3 +12,10 @@ pub mod server;
 pub mod story;
 
 pub use story::Story;
+
+/// Prints a count past the test runner's capture, so that a run shows what was counted also when it passes.
+pub fn counted(line: &str) {
+    use std::io::Write as _;
+    // A closed output must not fail a story.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}

@@ -3,6 +3,7 @@
 //! `REVEILLE_SOAK=N` multiplies the counts. Each test prints what it counted. Planted bugs are named where they stand.
 #![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
+use reveille_tests::counted;
 use reveille_tests::place::{program, root};
 use reveille_tests::server::Options;
 use reveille_tests::story::{Setting, Story};
@@ -112,7 +113,7 @@ fn p1_kills_at_random_under_load() {
     story.settle();
     let decided = decided(&story);
     let lost: Vec<&String> = taken.difference(&decided).collect();
-    println!("P1: {kills} kills at random, {} alerts answered 2xx, {} decided, {} lost", taken.len(), decided.len(), lost.len());
+    counted(&format!("P1: {kills} kills at random, {} alerts answered 2xx, {} decided, {} lost", taken.len(), decided.len(), lost.len()));
     assert!(taken.len() > kills, "there was load");
     assert!(lost.is_empty(), "lost: {lost:?}");
     let unpaged = unpaged(&story);
@@ -167,12 +168,12 @@ fn p1_kills_at_every_commit_edge() {
     let decided = decided(&story);
     let lost: Vec<&String> = taken.difference(&decided).collect();
     let hits = hits(&story);
-    println!(
+    counted(&format!(
         "P1: {kills} kills at {} commit edges, {} alerts answered 2xx, {} lost, edges hit: {hits:?}",
         EDGES.len(),
         taken.len(),
         lost.len()
-    );
+    ));
     assert!(lost.is_empty(), "lost: {lost:?}");
     let missed: Vec<&&str> = EDGES.iter().filter(|edge| !hits.contains(**edge)).collect();
     assert!(missed.is_empty(), "never reached: {missed:?}");
@@ -250,7 +251,7 @@ fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
 fn p1_power_cuts() {
     let cuts = 100 * rounds();
     let (taken, lost) = cut_power(cuts, &[]);
-    println!("P1: {cuts} power cuts, {taken} alerts answered 2xx, {lost} lost");
+    counted(&format!("P1: {cuts} power cuts, {taken} alerts answered 2xx, {lost} lost"));
     assert!(taken > cuts, "there was load");
     assert_eq!(lost, 0);
 }
@@ -259,7 +260,7 @@ fn p1_power_cuts() {
 #[test]
 fn p1_power_cuts_see_a_store_that_does_not_sync() {
     let (taken, lost) = cut_power(3, &[("REVEILLE_SIM_SYNCHRONOUS", "off")]);
-    println!("P1, planted synchronous=OFF: {taken} alerts answered 2xx, {lost} lost");
+    counted(&format!("P1, planted synchronous=OFF: {taken} alerts answered 2xx, {lost} lost"));
     assert!(lost > 0, "a store that does not sync loses nothing, so this layer sees nothing");
 }
 
@@ -284,7 +285,10 @@ fn p3_a_duplicate_only_after_a_crash_and_with_the_same_key() {
         *by_key.entry(ring.header("idempotency-key").expect("a key").to_owned()).or_insert(0_usize) += 1;
     }
     let duplicates = by_key.values().filter(|n| **n > 1).count();
-    println!("P3: {crashes} crashes after a provider accepted, {} pages, {duplicates} of them twice, none more often", by_key.len());
+    counted(&format!(
+        "P3: {crashes} crashes after a provider accepted, {} pages, {duplicates} of them twice, none more often",
+        by_key.len()
+    ));
     assert_eq!(by_key.len(), crashes, "one step is one page");
     assert!(by_key.values().all(|n| *n <= 2), "{by_key:?}");
 }
@@ -324,7 +328,7 @@ fn p6_every_hook_failing_still_pages() {
         assert!(!story.rings("alice").is_empty(), "{plugin} failing at {hook}: alice's phone never rang");
         let reachable = open.len() + story.api("dead-letters?limit=500")["items"].as_array().map_or(0, Vec::len);
         assert!(reachable >= 30, "{plugin} failing at {hook}: {reachable} of 30 alerts can be listed");
-        println!("P6: {plugin} failing at {hook}: {} open incidents, {} rings", open.len(), story.rings("alice").len());
+        counted(&format!("P6: {plugin} failing at {hook}: {} open incidents, {} rings", open.len(), story.rings("alice").len()));
     }
 }
 

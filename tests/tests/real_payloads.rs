@@ -1,7 +1,7 @@
 //! Real payloads of many tools, read from outside the repository through `REVEILLE_CORPUS`: none may be lost, whatever its shape.
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)] // An unwrap that fails is a failed story.
 
-use reveille_tests::Story;
+use reveille_tests::{Story, counted};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ fn every_real_payload_is_taken_and_decided() {
         let Some(next) = page["next_before"].as_u64() else { break };
         before = format!("&before={next}");
     }
-    println!("{taken} real payloads of {} files taken, {decided} decisions", found.len());
+    counted(&format!("{taken} real payloads of {} files taken, {decided} decisions", found.len()));
     assert!(decided >= taken, "{taken} bodies, {decided} decisions");
 }
 
