@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use ports::StoreError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long the first, and the longest, pause is while the store is unavailable.
@@ -93,7 +92,6 @@ impl Committer {
             match error {
                 StoreError::Unavailable { .. } => {
                     tracing::error!(error = %error, items = items.len(), "a commit waits for the store");
-                    self.shared.commit_retries.fetch_add(1, Ordering::Relaxed);
                     metrics::counter!("reveille_pipeline_commit_retries_total").increment(1);
                     if self.shared.is_stopping() {
                         return false;

@@ -19,7 +19,7 @@ use domain::journal::{Entry, Record, Sender};
 use parking_lot::Mutex;
 use ports::{Alarm, Clock, Journal, JournalError, Live, Store, StoreError, Wakes};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
@@ -78,7 +78,6 @@ impl Engine {
             stopping: AtomicBool::new(false),
             next_wake: AtomicI64::new(i64::MIN),
             cursor: watch::Sender::new(JournalId(0)),
-            commit_retries: AtomicU64::new(0),
             settings,
         });
         let (cursor, decided, availability) = shared.view(|view| {

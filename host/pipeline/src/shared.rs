@@ -11,7 +11,7 @@ use domain::time::Millis;
 use parking_lot::{Condvar, Mutex};
 use ports::{Clock, Journal, Live, Store, StoreError, Tx, View, Wakes};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -43,8 +43,6 @@ pub struct Shared {
     /// When the expiry loop looks again on its own; milliseconds.
     pub next_wake: AtomicI64,
     pub cursor: watch::Sender<JournalId>,
-    /// Times that a commit was tried again because the store was unavailable.
-    pub commit_retries: AtomicU64,
 }
 
 /// What comes to the committer.
