@@ -25,6 +25,8 @@ pub enum Stage {
     Dedupe,
     Route,
     Notify,
+    Automate,
+    Interact,
 }
 
 impl Stage {
@@ -37,6 +39,8 @@ impl Stage {
             Self::Dedupe => "dedupe",
             Self::Route => "route",
             Self::Notify => "notify",
+            Self::Automate => "automate",
+            Self::Interact => "interact",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Records that the store keeps derive serde so that the journal, the store and replay read one definition; they are versioned by
 //! [`journal::RECORD_VERSION`] and the store's migrations. Wire formats (REST, YAML, WIT) convert at their own edge.
 
+pub mod action;
 pub mod alert;
 pub mod command;
 pub mod contact;
@@ -13,9 +14,11 @@ pub mod id;
 pub mod inbound;
 pub mod incident;
 pub mod installation;
+pub mod interaction;
 pub mod journal;
 pub mod page;
 pub mod schedule;
+pub mod state;
 pub mod time;
 pub mod timeline;
 pub mod transition;

@@ -28,6 +28,7 @@ impl Broken {
             keys: Vec::new(),
             headers: Vec::new(),
             contacts: Vec::new(),
+            state: None,
             settings_schema: "{}".into(),
             path: String::new(),
             size_bytes: 0,

@@ -3,6 +3,7 @@
 pub mod alarm;
 pub mod clock;
 pub mod egress;
+pub mod hot;
 pub mod journal;
 pub mod plugin;
 pub mod snapshot;
@@ -12,6 +13,7 @@ pub mod wake;
 pub use alarm::Alarm;
 pub use clock::Clock;
 pub use egress::{Egress, EgressError};
+pub use hot::{HotState, StateFault, StateSlot};
 pub use journal::{Journal, JournalError};
 pub use plugin::{CallFailure, Instance, LoadError, Plugin, PluginHost};
 pub use snapshot::{Live, Placed, Snapshot, Stages};

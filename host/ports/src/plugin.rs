@@ -1,11 +1,14 @@
 //! Plugins as the middle of the house sees them: prepared once, called on warm instances, failing in a few known ways.
 
+use crate::hot::StateSlot;
+use domain::action::{Action, Change};
 use domain::alert::Alert;
 use domain::decision::{Grouping, Patch, PluginRef, Stage, Verdict};
 use domain::escalation::Destination;
-use domain::inbound::{Inbound, Normalized, Refusal};
+use domain::inbound::{Inbound, Normalized, Refusal, Reply};
 use domain::incident::Incident;
 use domain::installation::{Grant, PluginUse, Table, User};
+use domain::interaction::{Came, Interaction};
 use domain::page::{Choice, Delivery, Purpose, Request, Response};
 use domain::{contact::Contact, time::Millis};
 use std::collections::BTreeMap;
@@ -73,6 +76,15 @@ pub struct Page {
     pub previous: Option<String>,
 }
 
+/// Something that happened to an incident, for automation plugins.
+#[derive(Debug, Clone)]
+pub struct IncidentEvent {
+    /// The time to reckon with.
+    pub at: Millis,
+    pub change: Change,
+    pub incident: IncidentView,
+}
+
 /// A contact kind that a notify plugin serves, from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactKind {
@@ -82,6 +94,17 @@ pub struct ContactKind {
     pub pattern: Option<String>,
     /// Purposes it can render, such as `escalation`.
     pub purposes: Vec<String>,
+}
+
+/// The bounds of one name space of plugin state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateLimits {
+    /// `state-schema` of the manifest: another number begins anew.
+    pub schema: u32,
+    /// Most keys.
+    pub keys: usize,
+    /// Most bytes, keys included.
+    pub bytes: usize,
 }
 
 /// What a manifest and its component say, for lists and checks.
@@ -97,6 +120,8 @@ pub struct PluginInfo {
     /// Request headers that a normalizer wants.
     pub headers: Vec<String>,
     pub contacts: Vec<ContactKind>,
+    /// What it may remember, if it may; a call without a grant of `state` has none.
+    pub state: Option<StateLimits>,
     /// JSON Schema of its settings.
     pub settings_schema: String,
     /// The file it was read from.
@@ -129,6 +154,12 @@ pub trait Plugin: Send + Sync {
     /// of memory or so many calls. Every call of any instance counts towards the plugin's one breaker.
     fn instance(&self) -> Box<dyn Instance>;
 
+    /// [`Plugin::instance`] for a plugin that may remember: what its calls read and write goes to `state`, which the caller opens and closes
+    /// around each call.
+    fn stateful(&self, _state: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        self.instance()
+    }
+
     /// The headers that a front door passes to it, lower case.
     fn headers(&self) -> &[String] {
         &self.info().headers
@@ -145,4 +176,19 @@ pub trait Instance: Send {
     fn render(&mut self, page: &Page) -> Result<Request, CallFailure>;
     /// `step` is 0 for what `render` gave.
     fn interpret(&mut self, page: &Page, step: u32, response: &Response) -> Result<Delivery, CallFailure>;
+    fn automate(&mut self, _event: &IncidentEvent) -> Result<Vec<Action>, CallFailure> {
+        Err(lacks("automate"))
+    }
+    /// What a request from outside asks for.
+    fn read(&mut self, _inbound: &Inbound) -> Result<Interaction, CallFailure> {
+        Err(lacks("interact"))
+    }
+    /// The reply; `results` stand in the order of the commands. `None`: an empty 200.
+    fn answer(&mut self, _inbound: &Inbound, _results: &[Came]) -> Result<Option<Reply>, CallFailure> {
+        Err(lacks("interact"))
+    }
+}
+
+fn lacks(hook: &str) -> CallFailure {
+    CallFailure::Internal(format!("was prepared for another hook and is asked for `{hook}`"))
 }

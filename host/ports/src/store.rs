@@ -12,6 +12,7 @@ use domain::id::{
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};
 use domain::schedule::Override;
+use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use std::sync::Arc;
@@ -277,6 +278,10 @@ pub trait View {
     fn audit(&self, before: Option<AuditId>, limit: u32) -> Result<Vec<AuditRow>, StoreError>;
     /// A secret of the installation that the host made itself, such as the key that signs links.
     fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Everything that is remembered in a name space, by key; what has expired may still be there.
+    fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>, StoreError>;
+    /// How often each partition of the hot state was committed to.
+    fn generations(&self) -> Result<Generations, StoreError>;
 }
 
 /// Reads and writes of one transaction.
@@ -316,6 +321,16 @@ pub trait Tx: View {
     fn add_configuration(&mut self, revision: Revision, document: &str, at: Millis) -> Result<(), StoreError>;
     fn add_audit(&mut self, row: &AuditRow) -> Result<(), StoreError>;
     fn put_host_secret(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Inserts or replaces.
+    fn put_plugin_state(&mut self, row: &StateRow) -> Result<(), StoreError>;
+    /// Nothing, if it is not there.
+    fn delete_plugin_state(&mut self, space: &StateSpace, key: &str) -> Result<(), StoreError>;
+    /// Deletes what has expired at `now`, at most `limit`, earliest first; how many were deleted.
+    fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64, StoreError>;
+    /// Counts a commit for each partition whose bit is set, and gives all numbers.
+    fn count_generations(&mut self, partitions: u64) -> Result<Generations, StoreError>;
+    /// Begins the next epoch of ownership and gives its number, from 1: an owner with a lower one may not write hot state any more.
+    fn next_epoch(&mut self) -> Result<u64, StoreError>;
     /// For reads through a transaction where a `View` is asked.
     fn as_view(&self) -> &dyn View;
 }

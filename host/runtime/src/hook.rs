@@ -62,15 +62,18 @@ impl Hook {
     }
 }
 
-impl From<Stage> for Hook {
-    fn from(stage: Stage) -> Self {
-        match stage {
+impl TryFrom<Stage> for Hook {
+    type Error = String;
+
+    fn try_from(stage: Stage) -> Result<Self, String> {
+        Ok(match stage {
             Stage::Normalize => Self::Normalize,
             Stage::Enrich => Self::Enrich,
             Stage::Filter => Self::Filter,
             Stage::Dedupe => Self::Dedupe,
             Stage::Route => Self::Route,
             Stage::Notify => Self::Notify,
-        }
+            Stage::Automate | Stage::Interact => return Err(format!("this host does not ask `{}` yet", stage.as_str())),
+        })
     }
 }

@@ -21,11 +21,21 @@ pub(crate) enum Counter {
     Outbox,
     DeadLetter,
     Override,
+    Epoch,
 }
 
 impl Counter {
-    const ALL: [Self; 8] =
-        [Self::Cursor, Self::Decisions, Self::Alert, Self::Incident, Self::Run, Self::Outbox, Self::DeadLetter, Self::Override];
+    const ALL: [Self; 9] = [
+        Self::Cursor,
+        Self::Decisions,
+        Self::Alert,
+        Self::Incident,
+        Self::Run,
+        Self::Outbox,
+        Self::DeadLetter,
+        Self::Override,
+        Self::Epoch,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -37,6 +47,7 @@ impl Counter {
             Self::Outbox => "outbox",
             Self::DeadLetter => "dead-letter",
             Self::Override => "override",
+            Self::Epoch => "epoch",
         }
     }
 

@@ -6,6 +6,7 @@ mod decision;
 mod incident;
 mod installation;
 mod page;
+mod state;
 
 use crate::codec::Number;
 use crate::heat::{Counter, Heat};
@@ -17,6 +18,7 @@ use domain::id::{
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};
 use domain::schedule::Override;
+use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::{
@@ -207,6 +209,12 @@ impl<S: Source> View for Rows<S> {
     fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
         installation::host_secret(self.0.on(), name)
     }
+    fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>> {
+        state::of_space(self.0.on(), space)
+    }
+    fn generations(&self) -> Result<Generations> {
+        state::generations(self.0.on())
+    }
 }
 
 impl Writer<'_> {
@@ -296,6 +304,21 @@ impl Tx for Rows<Writer<'_>> {
     }
     fn put_host_secret(&mut self, name: &str, value: &[u8]) -> Result<()> {
         installation::put_host_secret(self.0.on, name, value)
+    }
+    fn put_plugin_state(&mut self, row: &StateRow) -> Result<()> {
+        state::put(self.0.on, row)
+    }
+    fn delete_plugin_state(&mut self, space: &StateSpace, key: &str) -> Result<()> {
+        state::delete(self.0.on, space, key)
+    }
+    fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64> {
+        state::delete_expired(self.0.on, now, limit)
+    }
+    fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
+        state::count_generations(self.0.on, partitions)
+    }
+    fn next_epoch(&mut self) -> Result<u64> {
+        Ok(self.0.heat.borrow_mut().next(Counter::Epoch))
     }
     fn as_view(&self) -> &dyn View {
         self

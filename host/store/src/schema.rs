@@ -17,8 +17,12 @@ pub(crate) struct Schema {
 }
 
 /// `store.db`.
-pub(crate) const STORE: Schema =
-    Schema { name: "store", page_bytes: 4096, application_id: 0x5256_5354, migrations: &[include_str!("schema/store_1.sql")] };
+pub(crate) const STORE: Schema = Schema {
+    name: "store",
+    page_bytes: 4096,
+    application_id: 0x5256_5354,
+    migrations: &[include_str!("schema/store_1.sql"), include_str!("schema/store_2.sql")],
+};
 /// `journal.db`. It is only appended to, by whole groups of records: large pages cost it fewer writes.
 pub(crate) const JOURNAL: Schema =
     Schema { name: "journal", page_bytes: 16_384, application_id: 0x5256_4a4c, migrations: &[include_str!("schema/journal_1.sql")] };
@@ -84,7 +88,7 @@ mod tests {
         on.pragma_update(None, "user_version", 99).unwrap();
         let newer = STORE.refuse_foreign(&on, path).unwrap_err().to_string();
         assert!(
-            newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 1)"),
+            newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 2)"),
             "{newer}"
         );
     }

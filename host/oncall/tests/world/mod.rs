@@ -151,6 +151,7 @@ pub fn plugin(
         keys: vec![],
         headers: vec![],
         contacts: vec![],
+        state: None,
         settings_schema: String::new(),
         path: String::new(),
         size_bytes: 0,

@@ -5,6 +5,7 @@ use domain::id::*;
 use domain::incident::*;
 use domain::page::*;
 use domain::schedule::Override;
+use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::*;
@@ -158,6 +159,12 @@ impl View for Poisoned<'_> {
     fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
         self.tx.host_secret(name)
     }
+    fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>> {
+        self.tx.plugin_state(space)
+    }
+    fn generations(&self) -> Result<Generations> {
+        self.tx.generations()
+    }
 }
 
 impl Tx for Poisoned<'_> {
@@ -244,5 +251,20 @@ impl Tx for Poisoned<'_> {
     }
     fn put_host_secret(&mut self, name: &str, value: &[u8]) -> Result<()> {
         self.tx.put_host_secret(name, value)
+    }
+    fn put_plugin_state(&mut self, row: &StateRow) -> Result<()> {
+        self.tx.put_plugin_state(row)
+    }
+    fn delete_plugin_state(&mut self, space: &StateSpace, key: &str) -> Result<()> {
+        self.tx.delete_plugin_state(space, key)
+    }
+    fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64> {
+        self.tx.delete_expired_plugin_state(now, limit)
+    }
+    fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
+        self.tx.count_generations(partitions)
+    }
+    fn next_epoch(&mut self) -> Result<u64> {
+        self.tx.next_epoch()
     }
 }

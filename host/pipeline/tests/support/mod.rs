@@ -184,6 +184,7 @@ impl PluginHost for Host {
             keys: Vec::new(),
             headers: vec!["x-event".into(), "authorization".into()],
             contacts: Vec::new(),
+            state: None,
             settings_schema: "{}".into(),
             path: String::new(),
             size_bytes: 0,

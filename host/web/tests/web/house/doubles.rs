@@ -251,6 +251,7 @@ fn info(name: &str) -> PluginInfo {
         keys: vec![],
         headers: vec![],
         contacts: vec![],
+        state: None,
         settings_schema: "{}".into(),
         path: format!("plugins/{name}.wasm"),
         size_bytes: 120_000,
