@@ -10,6 +10,7 @@ use domain::page::{Choice, HttpRequest, Mail, Outbox, OutboxState, Purpose, Requ
 use domain::time::Millis;
 use ports::plugin::{IncidentView, Page};
 use ports::{StoreError, View};
+use std::sync::Arc;
 
 /// Alerts shown with an incident.
 const ALERTS_LIMIT: u32 = 20;
@@ -36,7 +37,7 @@ pub fn incident_view(
     installation: &Installation,
     public_url: &str,
 ) -> Result<IncidentView, StoreError> {
-    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| state.alert).collect();
+    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| Arc::unwrap_or_clone(state.alert)).collect();
     let responders = incident.responders.iter().filter_map(|id| installation.users.get(id).cloned()).collect();
     Ok(IncidentView { url: Some(incident_url(public_url, incident.id)), incident, responders, alerts })
 }

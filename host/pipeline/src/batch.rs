@@ -10,11 +10,13 @@ use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
 use domain::inbound::Event;
 use domain::incident::AlertState;
 use domain::journal::{Entry, Record, Sender};
+use domain::state::{Generations, StateEntry, StateRow, StateSpace, Touch};
 use domain::time::Millis;
 use domain::transition::{self, Moment, Said};
+use ports::hot::{WindowKey, WindowRow, partition_of_space, partition_of_window};
 use ports::store::{DeadLetter, DeadLetterKind, DeadLetterState, DecisionRow};
 use ports::{StoreError, Tx};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How long until a parked body is tried again for the first time, in seconds.
@@ -28,10 +30,31 @@ pub struct Item {
     pub work: Work,
 }
 
+impl Item {
+    /// What its plugins read and wrote of their state.
+    pub fn touches(&self) -> &[Touch] {
+        match &self.work {
+            Work::Decide(_, touches) => touches,
+            _ => &[],
+        }
+    }
+
+    /// The window that its decision counts in, if it asks for one.
+    pub fn window(&self) -> Option<WindowKey> {
+        match &self.work {
+            Work::Decide(row, _) if row.decision.alert.status == Status::Firing => {
+                row.decision.grouping.as_ref()?.threshold?;
+                Some((row.decision.team.clone(), row.decision.incident_key().to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What an item is.
 pub enum Work {
-    /// An alert that went through the stages.
-    Decide(Box<DecisionRow>),
+    /// An alert that went through the stages, and what their plugins read and wrote of their state.
+    Decide(Box<DecisionRow>, Vec<Touch>),
     /// An event of a taken body that needs no stage: a command, a heartbeat, a change.
     Event(Arc<Record>),
     /// A whole record that needs no stage.
@@ -53,6 +76,18 @@ pub struct Committed {
     pub dead_letters: bool,
     pub outcomes: Vec<(&'static str, u64)>,
     pub spare: Spare,
+    /// What was written of hot state.
+    pub heat: Heat,
+}
+
+/// What a commit means for hot state.
+#[derive(Default)]
+pub struct Heat {
+    /// Windows that were read and not changed.
+    pub learned: Vec<WindowRow>,
+    pub windows: Vec<WindowRow>,
+    /// `None`: nothing hot was written.
+    pub generations: Option<Generations>,
 }
 
 /// The items of one transaction at work.
@@ -60,33 +95,43 @@ pub struct Batch<'t> {
     rows: Rows<'t>,
     availability: &'t Availability,
     committed: Committed,
+    state: Vec<Touch>,
 }
 
 impl<'t> Batch<'t> {
     pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability) -> Self {
-        Self { rows: Rows::of(tx, spare), availability, committed: Committed::default() }
+        Self { rows: Rows::of(tx, spare), availability, committed: Committed::default(), state: Vec::new() }
+    }
+
+    /// With what hot state knows of windows, so that the store is not asked for them.
+    pub fn knowing(mut self, windows: &[WindowRow]) -> Self {
+        self.rows.know(windows);
+        self
     }
 
     /// Applies the items in order and writes what changed; `again` when an earlier try may have committed some of them.
-    pub fn apply(mut self, items: &mut [Item], cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
+    /// `extra` are touches of items that are not among these any more.
+    pub fn apply(mut self, items: &mut [Item], extra: &[Touch], cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
         let first = items.iter().map(|item| item.id).min();
         let done: BTreeSet<DecisionId> = match first {
             Some(first) if again => self.rows.tx.decided_from(first)?.into_iter().collect(),
             _ => BTreeSet::new(),
         };
+        self.state.extend_from_slice(extra);
         for item in items.iter_mut().filter(|item| !done.contains(&item.id)) {
+            self.state.extend_from_slice(item.touches());
             self.apply_one(item)?;
         }
         self.finish(cursor)
     }
 
     /// Lists an item that cannot be committed as a dead letter. `with_row`: its decision, too, is listed as parked.
-    pub fn bury(mut self, item: &mut Item, reason: &str, cursor: Option<JournalId>, with_row: bool) -> Result<Committed, StoreError> {
+    pub fn bury(mut self, item: &mut Item, reason: &str, with_row: bool) -> Result<Committed, StoreError> {
         let mut integration = None;
         let mut quiet = false;
         let mut listed = false;
         match &mut item.work {
-            Work::Decide(row) => {
+            Work::Decide(row, _) => {
                 integration.clone_from(&row.decision.integration);
                 row.outcome = Outcome::Parked;
                 row.incident = None;
@@ -111,11 +156,12 @@ impl<'t> Batch<'t> {
         }
         let kind = DeadLetterKind::Uncommitted;
         self.dead_letter(item.id, item.at, integration.as_ref(), kind, reason, with_row && !quiet)?;
-        self.finish(cursor)
+        self.finish(None)
     }
 
     fn finish(mut self, cursor: Option<JournalId>) -> Result<Committed, StoreError> {
         self.rows.write()?;
+        self.write_heat()?;
         if let Some(cursor) = cursor {
             fail::fail_point!("pipeline.before.cursor");
             self.rows.tx.set_cursor(cursor)?;
@@ -127,10 +173,39 @@ impl<'t> Batch<'t> {
         Ok(self.committed)
     }
 
+    /// Writes what plugins remember, in the order in which their calls saw each other, and counts the partitions that changed.
+    fn write_heat(&mut self) -> Result<(), StoreError> {
+        let mut partitions = 0_u64;
+        self.state.sort_by(|a, b| (&a.space, a.order).cmp(&(&b.space, b.order)));
+        let mut last: BTreeMap<(&Arc<StateSpace>, &str), &Option<StateEntry>> = BTreeMap::new();
+        for touch in &self.state {
+            for write in &touch.writes {
+                partitions |= 1 << partition_of_space(&touch.space);
+                last.insert((&touch.space, &write.key), &write.entry);
+            }
+        }
+        for ((space, key), entry) in last {
+            match entry {
+                Some(entry) => {
+                    let row = StateRow { space: Arc::clone(space), key: key.to_owned(), entry: entry.clone() };
+                    self.rows.tx.put_plugin_state(&row)?;
+                }
+                None => self.rows.tx.delete_plugin_state(space, key)?,
+            }
+        }
+        let (learned, windows) = self.rows.windows();
+        for (key, _) in &windows {
+            partitions |= 1 << partition_of_window(key);
+        }
+        let generations = if partitions == 0 { None } else { Some(self.rows.tx.count_generations(partitions)?) };
+        self.committed.heat = Heat { learned, windows, generations };
+        Ok(())
+    }
+
     fn apply_one(&mut self, item: &mut Item) -> Result<(), StoreError> {
         let (id, at) = (item.id, item.at);
         match &mut item.work {
-            Work::Decide(row) => return self.decide(row, at),
+            Work::Decide(row, _) => return self.decide(row, at),
             _ if !self.rows.tx.add_done(id)? => return Ok(()),
             Work::Event(record) => {
                 if let Entry::Taken { from, events, .. } = &record.entry
@@ -327,6 +402,6 @@ fn dead_letter_notice(integration: Option<&IntegrationId>, reason: &str, over: b
 }
 
 /// A decision that has yet to be applied.
-pub fn undecided(decision: Decision) -> Work {
-    Work::Decide(Box::new(DecisionRow { decision, incident: None, outcome: Outcome::Recorded, at: Millis(0) }))
+pub fn undecided(decision: Decision, touches: Vec<Touch>) -> Work {
+    Work::Decide(Box::new(DecisionRow { decision, incident: None, outcome: Outcome::Recorded, at: Millis(0) }), touches)
 }

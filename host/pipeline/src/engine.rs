@@ -17,7 +17,7 @@ use domain::inbound::{EVENTS_LIMIT, Event, Inbound, Normalized};
 use domain::installation::Integration;
 use domain::journal::{Entry, Record, Sender};
 use parking_lot::Mutex;
-use ports::{Alarm, Clock, Journal, JournalError, Live, Store, StoreError, Wakes};
+use ports::{Alarm, Clock, HotState, Journal, JournalError, Live, Store, StoreError, Wakes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -32,6 +32,7 @@ pub struct EngineParts {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    pub hot: Arc<dyn HotState>,
     pub wakes: Arc<Wakes>,
     pub settings: EngineSettings,
 }
@@ -61,13 +62,14 @@ pub struct Engine {
 impl Engine {
     /// Continues where the store's cursor stands. Call it within a tokio runtime; blocks for a few reads.
     pub fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
-        let EngineParts { store, journal, clock, live, wakes, settings } = parts;
+        let EngineParts { store, journal, clock, live, hot, wakes, settings } = parts;
         let space = Space::of(Cost { events: settings.in_flight_events, bytes: settings.in_flight_bytes });
         let shared = Arc::new(Shared {
             store,
             journal,
             clock,
             live,
+            hot,
             wakes,
             waiters: Waiters::default(),
             space,

@@ -4,7 +4,9 @@
 //! partition with it, so the order within an entity holds, and for no others, so a slow plugin holds up its own partition alone.
 
 use crate::batch::Item;
+use crate::order::{self, Candidate};
 use domain::id::JournalId;
+use domain::state::StateSpace;
 use std::collections::BTreeMap;
 
 /// What the feeder says of a record before its items come.
@@ -34,6 +36,8 @@ pub struct Gather {
     pending: BTreeMap<JournalId, Arrival>,
     /// The highest record that ever arrived.
     head: JournalId,
+    /// How many of the items used state.
+    touching: usize,
 }
 
 /// Items to commit together, in order.
@@ -47,7 +51,7 @@ pub struct Released {
 impl Gather {
     /// Starts after `cursor`, up to which all is committed.
     pub fn after(cursor: JournalId) -> Self {
-        Self { pending: BTreeMap::new(), head: cursor }
+        Self { head: cursor, ..Self::default() }
     }
 
     pub fn arrive(&mut self, arrival: Arrival) {
@@ -58,6 +62,7 @@ impl Gather {
     /// Items of a record that arrived before.
     pub fn bring(&mut self, record: JournalId, items: Vec<Item>) {
         if let Some(arrival) = self.pending.get_mut(&record) {
+            self.touching += items.iter().filter(|item| !item.touches().is_empty()).count();
             arrival.missing = arrival.missing.saturating_sub(items.len());
             arrival.items.extend(items);
         }
@@ -68,15 +73,19 @@ impl Gather {
         self.pending.first_key_value().map_or(self.head, |(first, _)| JournalId(first.0 - 1))
     }
 
-    /// Takes whole records in order until there are `limit` items.
-    pub fn release(&mut self, limit: usize) -> Released {
+    /// Takes whole records in order until there are `limit` items. `committed` tells up to which order the touches of a plugin's state are on
+    /// disk: what saw a later one goes together with it, or waits.
+    pub fn release(&mut self, limit: usize, committed: impl Fn(&StateSpace) -> u64) -> Released {
         let mut released = Released::default();
+        let stateful = self.waits_for_state();
+        // Whom the limit would cut off may be needed by somebody before.
+        let look = if stateful { usize::MAX } else { limit };
         let mut blocked = 0_u64;
         let mut earlier_waits = false;
         let mut ids = Vec::new();
         let mut items = 0;
         for (id, arrival) in &self.pending {
-            if items >= limit {
+            if items >= look {
                 break;
             }
             let waits = arrival.missing > 0 || arrival.partitions & blocked != 0 || (arrival.last && earlier_waits);
@@ -88,15 +97,33 @@ impl Gather {
                 ids.push(*id);
             }
         }
+        if stateful {
+            ids = self.closed(&ids, limit, committed);
+        }
         for id in ids {
             let Some(mut arrival) = self.pending.remove(&id) else { continue };
             arrival.items.sort_by_key(|item| item.id);
+            self.touching -= arrival.items.iter().filter(|item| !item.touches().is_empty()).count();
             released.items.append(&mut arrival.items);
             released.records += 1;
             released.cost.events += arrival.cost.events;
             released.cost.bytes += arrival.cost.bytes;
         }
         released
+    }
+
+    /// Whether something here used state, so that what others commit may release it.
+    pub fn waits_for_state(&self) -> bool {
+        self.touching > 0
+    }
+
+    fn closed(&self, ids: &[JournalId], limit: usize, committed: impl Fn(&StateSpace) -> u64) -> Vec<JournalId> {
+        let candidate = |id: &JournalId| {
+            let arrival = self.pending.get(id)?;
+            let touches = arrival.items.iter().flat_map(Item::touches).collect();
+            Some(Candidate { record: *id, partitions: arrival.partitions, items: arrival.items.len(), touches })
+        };
+        order::closed(&ids.iter().filter_map(candidate).collect::<Vec<_>>(), limit, committed)
     }
 }
 
@@ -116,7 +143,7 @@ mod tests {
     }
 
     fn released(gather: &mut Gather) -> Vec<u64> {
-        gather.release(512).items.iter().map(|item| item.id.record().0).collect()
+        gather.release(512, |_| 0).items.iter().map(|item| item.id.record().0).collect()
     }
 
     #[test]
@@ -141,7 +168,7 @@ mod tests {
         gather.bring(JournalId(1), vec![item(1, 2), item(1, 1)]);
         assert!(released(&mut gather).is_empty());
         gather.bring(JournalId(1), vec![item(1, 0)]);
-        let items = gather.release(1).items;
+        let items = gather.release(1, |_| 0).items;
         assert_eq!(items.iter().map(|i| i.id.index()).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
@@ -172,7 +199,7 @@ mod tests {
         let mut gather = Gather::after(JournalId(7));
         assert_eq!(gather.cursor(), JournalId(7));
         gather.arrive(arrival(8, 0, 0));
-        assert_eq!(gather.release(512).records, 1);
+        assert_eq!(gather.release(512, |_| 0).records, 1);
         assert_eq!(gather.cursor(), JournalId(8));
     }
 }

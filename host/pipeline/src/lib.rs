@@ -13,6 +13,7 @@ mod expiry;
 mod feeder;
 mod gather;
 mod normalizers;
+mod order;
 mod partition;
 mod rows;
 mod settings;

@@ -6,6 +6,7 @@ use domain::incident::{AlertState, Incident, Window};
 use domain::time::Millis;
 use domain::timeline::Line;
 use domain::transition::{Change, Ground};
+use ports::hot::{WindowKey, WindowRow};
 use ports::{StoreError, Tx};
 use std::collections::{BTreeSet, HashMap};
 
@@ -90,6 +91,8 @@ pub struct Rows<'t> {
     pub spare: Spare,
     alerts: Table<AlertState>,
     windows: Table<Window>,
+    /// What hot state knows of windows.
+    known: HashMap<WindowKey, Window>,
     open: Table<IncidentId>,
     incidents: HashMap<IncidentId, Slot<Incident>>,
     lines: Vec<(IncidentId, Line)>,
@@ -106,6 +109,7 @@ impl<'t> Rows<'t> {
             spare,
             alerts: Table::default(),
             windows: Table::default(),
+            known: HashMap::new(),
             open: Table::default(),
             incidents: HashMap::new(),
             lines: Vec::new(),
@@ -113,6 +117,27 @@ impl<'t> Rows<'t> {
             changed: BTreeSet::new(),
             route: false,
         }
+    }
+
+    /// What hot state knows of windows; an empty one: there is none.
+    pub fn know(&mut self, windows: &[WindowRow]) {
+        self.known = windows.iter().cloned().collect();
+    }
+
+    /// The windows that were read and stayed as they were, and those that changed, for hot state.
+    pub fn windows(&self) -> (Vec<WindowRow>, Vec<WindowRow>) {
+        let (mut learned, mut changed) = (Vec::new(), Vec::new());
+        for (team, of_team) in &self.windows.0 {
+            for (key, slot) in of_team {
+                let row = ((team.clone(), key.clone()), slot.row.clone().unwrap_or_default());
+                if slot.dirty {
+                    changed.push(row);
+                } else if !self.known.contains_key(&row.0) {
+                    learned.push(row);
+                }
+            }
+        }
+        (learned, changed)
     }
 
     /// Ids for what an input may make.
@@ -199,7 +224,10 @@ impl<'t> Rows<'t> {
 
     fn take_window(&mut self, ground: &mut Ground, team: &TeamId, key: &str, count: u32) -> Result<(), StoreError> {
         if self.windows.slot(team, key).is_none() {
-            let row = self.tx.window(team, key)?;
+            let row = match self.known.get(&(team.clone(), key.to_owned())) {
+                Some(known) => Some(known.clone()).filter(|window| !window.arrivals.is_empty()),
+                None => self.tx.window(team, key)?,
+            };
             self.windows.put(team, key, row, false);
         }
         ground.window = self.windows.slot(team, key).and_then(|slot| slot.row.take());

@@ -9,7 +9,7 @@ use domain::expiry::Availability;
 use domain::id::JournalId;
 use domain::time::Millis;
 use parking_lot::{Condvar, Mutex};
-use ports::{Clock, Journal, Live, Store, StoreError, Tx, View, Wakes};
+use ports::{Clock, HotState, Journal, Live, Store, StoreError, Tx, View, Wakes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
@@ -27,6 +27,7 @@ pub struct Shared {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    pub hot: Arc<dyn HotState>,
     pub wakes: Arc<Wakes>,
     pub settings: EngineSettings,
     pub waiters: Waiters,

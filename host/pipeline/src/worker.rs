@@ -22,7 +22,7 @@ const TASKS_PER_SNAPSHOT: usize = 64;
 
 /// Runs until the engine stops or the feeder is gone.
 pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
-    let mut stages = WarmStages::of(shared.live.load());
+    let mut stages = WarmStages::of(shared.live.load(), &*shared.hot);
     loop {
         let first = match tasks.recv_timeout(LOOK_UP) {
             Ok(task) => task,
@@ -32,7 +32,7 @@ pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
         // A batch boundary: the newest snapshot takes over, and the old instances go.
         let snapshot = shared.live.load();
         if !stages.are_of(&snapshot) {
-            stages = WarmStages::of(snapshot);
+            stages = WarmStages::of(snapshot, &*shared.hot);
         }
         for task in std::iter::once(first).chain(tasks.try_iter().take(TASKS_PER_SNAPSHOT - 1)) {
             if shared.is_stopping() {
@@ -54,7 +54,10 @@ fn decide(stages: &mut WarmStages, mut task: Task) -> Vec<Item> {
     let item = |(index, partition): (u16, u8)| {
         let id = DecisionId::new(task.id, usize::from(index));
         let work = match alert_of(&mut task.record, index) {
-            Some(alert) => undecided(stages.decide(id, partition, &from, alert)),
+            Some(alert) => {
+                let (decision, touches) = stages.decide(id, partition, &from, alert);
+                undecided(decision, touches)
+            }
             // A command about an entity keeps its place among that entity's alerts.
             None => Work::Event(Arc::clone(&task.record)),
         };

@@ -57,6 +57,8 @@ pub struct HotStatus {
 
 /// A correlation window's key.
 pub type WindowKey = (TeamId, String);
+/// A window and its key.
+pub type WindowRow = (WindowKey, Window);
 
 /// Hot state of one process, which owns all partitions.
 pub trait HotState: Send + Sync {
@@ -71,11 +73,14 @@ pub trait HotState: Send + Sync {
     fn windows(&self, keys: &[WindowKey]) -> Vec<Option<Window>>;
 
     /// What the store had for windows that were not known here.
-    fn learned(&self, windows: &[(WindowKey, Window)]);
+    fn learned(&self, windows: &[WindowRow]);
 
     /// After a commit: what it touched and wrote, and the numbers that [`crate::Tx::count_generations`] gave in it for the partitions that
     /// [`partitions_written`] names. Told in the order of the commits, from the thread that asks for windows. Never blocks.
-    fn committed(&self, touches: &[Touch], windows: &[(WindowKey, Window)], generations: &Generations);
+    fn committed(&self, touches: &[Touch], windows: &[WindowRow], generations: &Generations);
+
+    /// [`HotState::committed`] for touches that only read.
+    fn read_committed(&self, touches: &[Touch]);
 
     /// Forgets what has expired at `now` in memory.
     fn expire(&self, now: Millis);

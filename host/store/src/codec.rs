@@ -13,13 +13,24 @@ use serde::{Deserialize, Serialize};
 /// The format of packed values. postcard does not describe itself: a change of any packed type of `domain` needs the next number here,
 /// the old type beside the new one, and a migration or a reader for both.
 const FORMAT: u8 = 1;
+/// The format of what a decision says besides its alert, since a repeat cites another.
+const DECISION_FORMAT: u8 = 2;
 
 type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The value behind a format byte.
 pub(crate) fn pack<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    pack_as(FORMAT, doing, value)
+}
+
+/// [`pack`] for what a decision says besides its alert.
+pub(crate) fn pack_decision<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    pack_as(DECISION_FORMAT, doing, value)
+}
+
+fn pack_as<T: Serialize>(format: u8, doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(1024);
-    bytes.push(FORMAT);
+    bytes.push(format);
     postcard::to_extend(value, bytes).map_err(|error| StoreError::Abandoned(format!("cannot {doing}: {error}")))
 }
 
@@ -29,6 +40,24 @@ pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError>
         Some((&FORMAT, packed)) => Ok(postcard::from_bytes(packed)?),
         Some((format, _)) => Err(format!("it is packed in format {format}, this version knows {FORMAT}").into()),
         None => Err("it is empty".into()),
+    }
+}
+
+/// Reads a column that [`pack_decision`] packed, or that `old` was packed in before there were repeats.
+pub(crate) fn read_decision<T: DeserializeOwned, O: DeserializeOwned + Into<T>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let bytes = row.get_ref(column)?.as_blob()?;
+    let read = match bytes.split_first() {
+        Some((&DECISION_FORMAT, packed)) => postcard::from_bytes(packed).map_err(BoxedError::from),
+        _ => unpack::<O>(bytes).map(Into::into),
+    };
+    read.map_err(|error| unreadable(column, Type::Blob, error))
+}
+
+/// Reads a column that is packed, or JSON as it was before.
+pub(crate) fn read_packed_or_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Text(_) => read_json(row, column),
+        _ => read_packed(row, column),
     }
 }
 

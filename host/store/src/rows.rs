@@ -2,7 +2,7 @@
 
 pub(crate) mod alert;
 mod dead_letter;
-mod decision;
+pub(crate) mod decision;
 mod incident;
 mod installation;
 mod page;
@@ -58,19 +58,19 @@ impl Source for Reader<'_> {
         counter.read(self.0)
     }
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
-        alert::by_entity(self.0, team, entity)?.map(|row| row.state()).transpose()
+        Ok(alert::by_entity(self.0, team, entity)?.map(|row| row.state()))
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
-        alert::by_id(self.0, id)?.map(|row| row.state()).transpose()
+        Ok(alert::by_id(self.0, id)?.map(|row| row.state()))
     }
 }
 
 impl Writer<'_> {
-    fn warm(&self, found: Option<alert::AlertRow>) -> Result<Option<AlertState>> {
-        let Some(row) = found else { return Ok(None) };
-        let state = row.state()?;
+    fn warm(&self, found: Option<alert::AlertRow>) -> Option<AlertState> {
+        let row = found?;
+        let state = row.state();
         self.heat.borrow_mut().remember(Arc::new(row));
-        Ok(Some(state))
+        Some(state)
     }
 }
 
@@ -84,15 +84,15 @@ impl Source for Writer<'_> {
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
         let known = self.heat.borrow_mut().alert(team, entity);
         match known {
-            Some(row) => row.state().map(Some),
-            None => self.warm(alert::by_entity(self.on, team, entity)?),
+            Some(row) => Ok(Some(row.state())),
+            None => Ok(self.warm(alert::by_entity(self.on, team, entity)?)),
         }
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
         let known = self.heat.borrow_mut().alert_by_id(id.0);
         match known {
-            Some(row) => row.state().map(Some),
-            None => self.warm(alert::by_id(self.on, id)?),
+            Some(row) => Ok(Some(row.state())),
+            None => Ok(self.warm(alert::by_id(self.on, id)?)),
         }
     }
 }

@@ -102,7 +102,7 @@ mod tests {
             "INSERT INTO audit VALUES (1, 0, 'host', 'a', 's', 'd');
              INSERT INTO configuration VALUES (1, 0, '{}');
              INSERT INTO timeline VALUES (1, 1, 0, 'opened', 't', '{}', NULL);
-             INSERT INTO decision VALUES (1, 0, 't', NULL, x'', x'');",
+             INSERT INTO decision VALUES (1, 0, 't', NULL, x'', x'', NULL);",
         )
         .unwrap();
         for table in ["audit", "configuration", "timeline", "decision"] {

@@ -13,9 +13,10 @@ use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineParts, EngineSettings};
-use ports::{Alarm, PluginHost};
+use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
+use state::{Hot, HotParts, HotSettings};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -35,7 +36,11 @@ pub struct Running {
 impl Running {
     /// Starts what works behind the doors; the doors open after this.
     pub async fn start(ground: &Ground) -> Result<Self> {
+        let hot = Hot::open(HotParts { store: Arc::clone(&ground.store), settings: HotSettings::default() })
+            .await
+            .context("cannot open the hot state")?;
         let engine = Engine::start(EngineParts {
+            hot: Arc::clone(&hot) as Arc<dyn HotState>,
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
             clock: Arc::clone(&ground.clock),

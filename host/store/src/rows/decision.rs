@@ -1,32 +1,59 @@
 //! Decisions, and the marks of events that are no alerts.
 
-use crate::codec::{Number, number, number_or_null, pack, read_packed, stored};
-use crate::heat::{Counter, Heat};
+use crate::codec::{Number, number, number_or_null, pack, pack_decision, read_decision, read_packed, stored};
+use crate::heat::{Content, Counter, Fresh, Heat};
 use crate::statement::{execute, many, optional};
 use domain::alert::Alert;
 use domain::decision::{Decision, Grouping, Outcome, StageNote, Verdict};
 use domain::id::{DecisionId, IntegrationId, Revision, TeamId};
+use domain::time::Millis;
 use ports::StoreError;
 use ports::store::{DecisionFilter, DecisionRow};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// What stands in `decision.rest`, borrowed for writing. Field for field the same as [`Rest`].
-#[derive(Serialize)]
-struct RestOf<'a> {
-    partition: u8,
-    revision: Revision,
-    integration: Option<&'a IntegrationId>,
-    verdict: &'a Verdict,
-    grouping: Option<&'a Grouping>,
+/// What a decision says besides its alert and its place: the same for most reports of an entity that goes on firing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Core {
+    integration: Option<IntegrationId>,
+    verdict: Verdict,
+    grouping: Option<Grouping>,
     default_route: bool,
-    notes: &'a [StageNote],
-    outcome: &'a Outcome,
+    notes: Vec<StageNote>,
 }
 
-/// What stands in `decision.rest`.
+impl Core {
+    fn of(decision: &Decision) -> Self {
+        Self {
+            integration: decision.integration.clone(),
+            verdict: decision.verdict.clone(),
+            grouping: decision.grouping.clone(),
+            default_route: decision.default_route,
+            notes: decision.notes.clone(),
+        }
+    }
+
+    fn is_of(&self, decision: &Decision) -> bool {
+        self.integration == decision.integration
+            && self.verdict == decision.verdict
+            && self.grouping == decision.grouping
+            && self.default_route == decision.default_route
+            && self.notes == decision.notes
+    }
+}
+
+/// What stands in `decision.rest` of a row with content of its own.
+#[derive(Serialize)]
+struct OwnOf<'a>(&'a Core, Place, &'a Outcome);
+/// The same, for reading.
 #[derive(Deserialize)]
-struct Rest {
+struct Own(Core, Place, Outcome);
+
+/// What stood in `decision.rest` before there were repeats.
+#[derive(Deserialize)]
+struct Old {
     partition: u8,
     revision: Revision,
     integration: Option<IntegrationId>,
@@ -37,58 +64,130 @@ struct Rest {
     outcome: Outcome,
 }
 
+impl From<Old> for Own {
+    fn from(old: Old) -> Self {
+        let Old { partition, revision, integration, verdict, grouping, default_route, notes, outcome } = old;
+        Self(Core { integration, verdict, grouping, default_route, notes }, Place { partition, revision }, outcome)
+    }
+}
+
+/// What differs between reports of the same.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Place {
+    partition: u8,
+    revision: Revision,
+}
+
+/// What stands in `decision.rest` of a row that repeats another.
+#[derive(Serialize, Deserialize)]
+struct Repeat {
+    place: Place,
+    outcome: Outcome,
+    received_at: Millis,
+    expires_at: Option<Millis>,
+}
+
+/// Whether two reports say the same but for their times.
+fn same_report(a: &Alert, b: &Alert) -> bool {
+    a.entity == b.entity
+        && a.status == b.status
+        && a.severity == b.severity
+        && a.summary == b.summary
+        && a.details == b.details
+        && a.source == b.source
+        && a.service == b.service
+        && a.routing_key == b.routing_key
+        && a.group == b.group
+        && a.started_at == b.started_at
+        && a.labels == b.labels
+        && a.annotations == b.annotations
+        && a.links == b.links
+}
+
+/// Reads the alert of a decision: `alert` and `rest` of its own row, `repeated` of the row that it repeats.
+pub(crate) fn read_alert(row: &Row<'_>, alert: usize, rest: usize, repeated: usize) -> rusqlite::Result<Alert> {
+    if row.get_ref(repeated)? == ValueRef::Null {
+        return read_packed(row, alert);
+    }
+    let Repeat { received_at, expires_at, .. } = read_packed(row, rest)?;
+    Ok(Alert { received_at, expires_at, ..read_packed(row, repeated)? })
+}
+
 const READ: &str = "read a decision";
 /// Most decisions of one list.
 const LIST_LIMIT: u32 = 500;
 
+/// The columns in the order that [`read`] takes them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.at, d.team, d.incident, d.alert, d.rest, r.alert, r.rest \
+             FROM decision d LEFT JOIN decision r ON r.id = d.repeats ",
+            $rest
+        )
+    };
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
-    let alert: Alert = read_packed(row, 4)?;
-    let rest: Rest = read_packed(row, 5)?;
+    let alert = read_alert(row, 4, 5, 6)?;
+    let (core, place, outcome) = if row.get_ref(7)? == ValueRef::Null {
+        let Own(core, place, outcome) = read_decision::<Own, Old>(row, 5)?;
+        (core, place, outcome)
+    } else {
+        let Repeat { place, outcome, .. } = read_packed(row, 5)?;
+        let Own(core, ..) = read_decision::<Own, Old>(row, 7)?;
+        (core, place, outcome)
+    };
     Ok(DecisionRow {
         decision: Decision {
             id: number(row, 0)?,
-            partition: rest.partition,
-            revision: rest.revision,
+            partition: place.partition,
+            revision: place.revision,
             team: TeamId(row.get(2)?),
-            integration: rest.integration,
-            alert,
-            verdict: rest.verdict,
-            grouping: rest.grouping,
-            default_route: rest.default_route,
-            notes: rest.notes,
+            integration: core.integration,
+            alert: Arc::new(alert),
+            verdict: core.verdict,
+            grouping: core.grouping,
+            default_route: core.default_route,
+            notes: core.notes,
         },
         incident: number_or_null(row, 3)?,
-        outcome: rest.outcome,
+        outcome,
         at: number(row, 1)?,
     })
 }
 
+/// Appends a decision. One that says the same as the entity's last, but for the times, cites that row: a repeat then takes some sixty bytes.
 pub(crate) fn add(on: &Connection, heat: &mut Heat, row: &DecisionRow) -> Result<bool, StoreError> {
     const DOING: &str = "add a decision";
     let decision = &row.decision;
-    let alert = pack(DOING, &decision.alert)?;
-    let rest = pack(
-        DOING,
-        &RestOf {
-            partition: decision.partition,
-            revision: decision.revision,
-            integration: decision.integration.as_ref(),
-            verdict: &decision.verdict,
-            grouping: decision.grouping.as_ref(),
-            default_route: decision.default_route,
-            notes: &decision.notes,
-            outcome: &row.outcome,
-        },
-    )?;
+    let place = Place { partition: decision.partition, revision: decision.revision };
+    let known = heat.alert(&decision.team, &decision.alert.entity);
+    let same = known.as_ref().and_then(|known| {
+        let content = known.content.as_ref()?;
+        (same_report(&known.alert, &decision.alert) && content.core.is_of(decision)).then(|| content.clone())
+    });
+    let (content, alert, rest) = match same {
+        Some(content) => {
+            let Alert { received_at, expires_at, .. } = *decision.alert;
+            (content, Vec::new(), pack(DOING, &Repeat { place, outcome: row.outcome.clone(), received_at, expires_at })?)
+        }
+        None => {
+            let core = Arc::new(Core::of(decision));
+            let rest = pack_decision(DOING, &OwnOf(&core, place, &row.outcome))?;
+            (Content { decision: decision.id, core }, pack(DOING, &decision.alert)?, rest)
+        }
+    };
+    let repeats = (content.decision != decision.id).then_some(content.decision);
     let added = execute(
         on,
         DOING,
-        "INSERT INTO decision (id, at, team, incident, alert, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
-        (decision.id.stored(), row.at.0, decision.team.as_str(), stored(row.incident), &alert, rest),
+        "INSERT INTO decision (id, at, team, incident, repeats, alert, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        (decision.id.stored(), row.at.0, decision.team.as_str(), stored(row.incident), stored(repeats), alert, rest),
     )? > 0;
     if added {
         heat.next(Counter::Decisions);
-        heat.decided(decision.id, alert.into());
+        heat.decided(decision.id, Fresh { alert: Arc::clone(&decision.alert), content });
     }
     Ok(added)
 }
@@ -104,7 +203,7 @@ pub(crate) fn decided_from(on: &Connection, from: DecisionId) -> Result<Vec<Deci
 }
 
 pub(crate) fn by_id(on: &Connection, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
-    optional(on, READ, "SELECT id, at, team, incident, alert, rest FROM decision WHERE id = ?1", [id.stored()], read)
+    optional(on, READ, select!("WHERE d.id = ?1"), [id.stored()], read)
 }
 
 pub(crate) fn list(on: &Connection, filter: &DecisionFilter) -> Result<Vec<DecisionRow>, StoreError> {
@@ -112,11 +211,11 @@ pub(crate) fn list(on: &Connection, filter: &DecisionFilter) -> Result<Vec<Decis
     let limit = filter.limit.min(LIST_LIMIT);
     match filter.incident {
         Some(incident) => {
-            let sql = "SELECT id, at, team, incident, alert, rest FROM decision WHERE incident = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+            let sql = select!("WHERE d.incident = ?1 AND d.id < ?2 ORDER BY d.id DESC LIMIT ?3");
             many(on, READ, sql, (incident.stored(), before, limit), read)
         }
         None => {
-            let sql = "SELECT id, at, team, incident, alert, rest FROM decision WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+            let sql = select!("WHERE d.id < ?1 ORDER BY d.id DESC LIMIT ?2");
             many(on, READ, sql, (before, limit), read)
         }
     }

@@ -190,7 +190,7 @@ fn state(id: u64, incident: &Incident, alert: Alert, decision: u64) -> AlertStat
         suppressed_until: None,
         expires_at: None,
         last_decision: DecisionId(decision),
-        alert,
+        alert: Arc::new(alert),
     }
 }
 
@@ -214,7 +214,7 @@ fn decided(id: u64, incident: &Incident, alert: &Alert, outcome: Outcome, notes:
         revision: Revision(3),
         team: incident.team.clone(),
         integration: incident.integration.clone(),
-        alert: alert.clone(),
+        alert: Arc::new(alert.clone()),
         verdict: Verdict::Keep,
         grouping: Some(grouping),
         default_route: false,
