@@ -16,6 +16,8 @@ struct Keys {
     hooks: Spanned<Vec<String>>,
     reads: Option<Spanned<Vec<String>>>,
     lookups: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    state: bool,
     headers: Option<Spanned<Vec<String>>>,
 }
 
@@ -32,6 +34,7 @@ pub struct Manifest {
     pub hooks: List,
     pub reads: List,
     pub lookups: List,
+    pub state: bool,
     pub headers: List,
 }
 
@@ -53,6 +56,7 @@ impl Manifest {
             hooks: list(Some(keys.hooks)),
             reads: list(keys.reads),
             lookups: list(keys.lookups),
+            state: keys.state,
             headers: list(keys.headers),
         })
     }
