@@ -8,6 +8,7 @@ use crate::limits::Ceiling;
 use domain::alert::{Label, cut};
 use domain::decision::PluginRef;
 use domain::time::Millis;
+use ports::hot::StateSlot;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use wasmtime::{Result, bail, format_err};
@@ -42,11 +43,31 @@ pub(crate) struct Cell {
     /// What it printed in this call: usually why it panicked.
     words: String,
     draws: u64,
+    /// Where the calls read and write state; `None` until the instance is configured, and where nobody remembers for it.
+    pub(crate) state: Option<Arc<dyn StateSlot>>,
+    /// Operations on state in this call.
+    pub(crate) state_calls: u32,
 }
 
 impl Cell {
     pub(crate) fn new(identity: Arc<Identity>, ceiling: Ceiling) -> Self {
-        Self { identity, ceiling, now: Millis(0), lines: 0, dropped: 0, printed: String::new(), words: String::new(), draws: 0 }
+        Self {
+            identity,
+            ceiling,
+            now: Millis(0),
+            lines: 0,
+            dropped: 0,
+            printed: String::new(),
+            words: String::new(),
+            draws: 0,
+            state: None,
+            state_calls: 0,
+        }
+    }
+
+    /// What the operator granted.
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.identity.granted
     }
 
     /// A call begins; `now` is its time as far as its declared input tells.
@@ -55,6 +76,7 @@ impl Cell {
         self.now = now;
         self.lines = 0;
         self.draws = 0;
+        self.state_calls = 0;
         self.words.clear();
     }
 

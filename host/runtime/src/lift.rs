@@ -7,6 +7,8 @@ use domain::alert::{
     DETAILS_LIMIT_BYTES, ENTITY_LIMIT_BYTES, Edit, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES, LINKS_LIMIT, Label, Link,
     SUMMARY_LIMIT_BYTES, Severity, Status, cut,
 };
+use domain::command::Priority;
+use domain::contact::Contact;
 use domain::decision::{Grouping, Patch, Threshold, Verdict};
 use domain::escalation::{Destination, Target, Urgency};
 use domain::inbound::Method;
@@ -169,20 +171,36 @@ impl Lift {
 
     /// Who has to know.
     pub(crate) fn destinations(&mut self, list: Vec<types::Destination>) -> Lifted<Vec<Destination>> {
-        self.list(list, DESTINATIONS_LIMIT, "destinations", |lift, destination| {
-            let mut id = |id: String| lift.text(id, LABEL_NAME_LIMIT_BYTES);
-            let target = match destination.target {
-                types::Target::EscalationPolicy(name) => Target::Policy(id(name)?.into()),
-                types::Target::Rotation(name) => Target::Rotation(id(name)?.into()),
-                types::Target::Team(name) => Target::Team(id(name)?.into()),
-                types::Target::User(name) => Target::User(id(name)?.into()),
-            };
-            let urgency = match destination.urgency {
-                types::Urgency::Page => Urgency::Page,
-                types::Urgency::Ticket => Urgency::Ticket,
-                types::Urgency::Quiet => Urgency::Quiet,
-            };
-            Ok(Destination { target, urgency, reason: lift.text(destination.reason, REASON_LIMIT_BYTES)? })
+        self.list(list, DESTINATIONS_LIMIT, "destinations", Self::destination)
+    }
+
+    /// Where an incident goes, and why.
+    pub(crate) fn destination(&mut self, destination: types::Destination) -> Lifted<Destination> {
+        let urgency = match destination.urgency {
+            types::Urgency::Page => Urgency::Page,
+            types::Urgency::Ticket => Urgency::Ticket,
+            types::Urgency::Quiet => Urgency::Quiet,
+        };
+        let target = self.target(destination.target)?;
+        Ok(Destination { target, urgency, reason: self.text(destination.reason, REASON_LIMIT_BYTES)? })
+    }
+
+    /// Who or what is meant.
+    pub(crate) fn target(&mut self, target: types::Target) -> Lifted<Target> {
+        let mut id = |id: String| self.text(id, LABEL_NAME_LIMIT_BYTES);
+        Ok(match target {
+            types::Target::EscalationPolicy(name) => Target::Policy(id(name)?.into()),
+            types::Target::Rotation(name) => Target::Rotation(id(name)?.into()),
+            types::Target::Team(name) => Target::Team(id(name)?.into()),
+            types::Target::User(name) => Target::User(id(name)?.into()),
+        })
+    }
+
+    /// How somebody is known outside.
+    pub(crate) fn contact(&mut self, contact: types::ContactResult) -> Lifted<Contact> {
+        Ok(Contact {
+            kind: self.text(contact.kind, LABEL_NAME_LIMIT_BYTES)?,
+            address: self.text(contact.address, LABEL_VALUE_LIMIT_BYTES)?,
         })
     }
 
@@ -203,7 +221,8 @@ impl Lift {
         }
     }
 
-    fn http(&mut self, http: types::HttpRequest) -> Lifted<HttpRequest> {
+    /// A request for the egress.
+    pub(crate) fn http(&mut self, http: types::HttpRequest) -> Lifted<HttpRequest> {
         // An address or a header that was cut would be another one: only the whole result is bounded.
         let whole = usize::MAX;
         let authorization = match http.authorization {
@@ -258,6 +277,16 @@ pub(crate) fn severity(severity: types::Severity) -> Severity {
         types::Severity::Warning => Severity::Warning,
         types::Severity::Error => Severity::Error,
         types::Severity::Critical => Severity::Critical,
+    }
+}
+
+pub(crate) fn priority(priority: types::Priority) -> Priority {
+    match priority {
+        types::Priority::P1 => Priority::P1,
+        types::Priority::P2 => Priority::P2,
+        types::Priority::P3 => Priority::P3,
+        types::Priority::P4 => Priority::P4,
+        types::Priority::P5 => Priority::P5,
     }
 }
 

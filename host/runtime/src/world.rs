@@ -2,7 +2,7 @@
 //! what is printed goes to the plugin's log; the clock tells the time of the call; whoever waits is trapped, because a sleeping guest would
 //! outlive its deadline.
 
-use crate::bindings::reveille::plugin::{assets, keys, log, lookup};
+use crate::bindings::reveille::plugin::{assets, keys, log, lookup, state};
 use crate::cell::Cell;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker, LinkerInstance, Resource, ResourceAny, ResourceType, Val};
@@ -26,6 +26,7 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linker<Cell
     assets::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     lookup::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     keys::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
+    state::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     for (name, import) in component.component_type().imports(engine) {
         let Some(interface) = name.strip_prefix("wasi:") else { continue };
         let ComponentItem::ComponentInstance(instance) = &import.ty else { continue };
