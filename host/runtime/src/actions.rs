@@ -1,6 +1,6 @@
 //! What an automation plugin wants done: actions with their risk and their key.
 
-use crate::bindings::exports::reveille::plugin::automate as wire;
+use crate::bindings::v1_0::exports::reveille::plugin::automate as wire;
 use crate::lift::{Lift, REASON_LIMIT_BYTES, priority};
 use domain::action::{ACTION_KEY_LIMIT_BYTES, ACTIONS_LIMIT, Action, Risk, RunbookRun, Step, Thread};
 use domain::alert::{DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABELS_LIMIT, SUMMARY_LIMIT_BYTES};

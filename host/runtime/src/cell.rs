@@ -1,9 +1,8 @@
 //! What belongs to one instance on this side of the wall, and the imports of the contract that it answers.
 
 use crate::assets::Assets;
-use crate::bindings::reveille::plugin::{assets, keys, log, lookup};
+use crate::bindings::v1_0::reveille::plugin::{assets, keys, log, lookup};
 use crate::grants::Granted;
-use crate::keyring::Algorithm;
 use crate::limits::Ceiling;
 use domain::alert::{Label, cut};
 use domain::decision::PluginRef;
@@ -186,24 +185,11 @@ impl lookup::Host for Cell {
 }
 
 impl keys::Host for Cell {
-    fn sign(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>) -> Result<Result<Vec<u8>, String>> {
-        self.identity.granted.sign(&key, algorithm.into(), &data).map_err(|denied| format_err!("{denied}"))
+    fn sign(&mut self, key: String, algorithm: String, data: Vec<u8>) -> Result<Result<Vec<u8>, String>> {
+        self.identity.granted.sign(&key, &algorithm, &data).map_err(|denied| format_err!("{denied}"))
     }
 
-    fn verify(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>, signature: Vec<u8>) -> Result<Result<bool, String>> {
-        self.identity.granted.verify(&key, algorithm.into(), &data, &signature).map_err(|denied| format_err!("{denied}"))
-    }
-}
-
-impl From<keys::Algorithm> for Algorithm {
-    fn from(algorithm: keys::Algorithm) -> Self {
-        match algorithm {
-            keys::Algorithm::HmacSha1 => Self::HmacSha1,
-            keys::Algorithm::HmacSha256 => Self::HmacSha256,
-            keys::Algorithm::HmacSha512 => Self::HmacSha512,
-            keys::Algorithm::Ed25519 => Self::Ed25519,
-            keys::Algorithm::Es256 => Self::Es256,
-            keys::Algorithm::Rs256 => Self::Rs256,
-        }
+    fn verify(&mut self, key: String, algorithm: String, data: Vec<u8>, signature: Vec<u8>) -> Result<Result<bool, String>> {
+        self.identity.granted.verify(&key, &algorithm, &data, &signature).map_err(|denied| format_err!("{denied}"))
     }
 }

@@ -81,14 +81,14 @@ impl Granted {
     }
 
     /// Signs; the outer error is why the call traps, the inner one what the guest is told.
-    pub(crate) fn sign(&self, key: &str, algorithm: Algorithm, data: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
+    pub(crate) fn sign(&self, key: &str, algorithm: &str, data: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
         self.key(key)?;
-        Ok(self.ring.sign(key, algorithm, data))
+        Ok(Algorithm::find(algorithm).and_then(|algorithm| self.ring.sign(key, algorithm, data)))
     }
 
     /// Verifies; errors as in [`Self::sign`].
-    pub(crate) fn verify(&self, key: &str, algorithm: Algorithm, data: &[u8], given: &[u8]) -> Result<Result<bool, String>, String> {
+    pub(crate) fn verify(&self, key: &str, algorithm: &str, data: &[u8], given: &[u8]) -> Result<Result<bool, String>, String> {
         self.key(key)?;
-        Ok(self.ring.verify(key, algorithm, data, given))
+        Ok(Algorithm::find(algorithm).and_then(|algorithm| self.ring.verify(key, algorithm, data, given)))
     }
 }

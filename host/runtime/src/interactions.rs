@@ -1,7 +1,7 @@
 //! What an interaction plugin read in a request: commands of people outside, and news about pages.
 
-use crate::bindings::exports::reveille::plugin::interact as wire;
-use crate::bindings::reveille::plugin::types;
+use crate::bindings::v1_0::exports::reveille::plugin::interact as wire;
+use crate::bindings::v1_0::reveille::plugin::types;
 use crate::lift::{Lift, REASON_LIMIT_BYTES, priority};
 use domain::alert::{DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES};
 use domain::interaction::{About, COMMANDS_LIMIT, Interaction, Receipt, Said, Wish};

@@ -11,6 +11,7 @@ mod breaker;
 mod cache;
 mod cell;
 mod compiler;
+mod contract;
 mod engine;
 mod error;
 mod grants;

@@ -1,7 +1,7 @@
 //! What goes in: alerts, incidents and pages, with only the fields that the plugin may read. Everything borrows; an absent field costs nothing.
 
-use crate::bindings::exports::reveille::plugin::{automate, interact, normalize, notify};
-use crate::bindings::reveille::plugin::types::{
+use crate::bindings::v1_0::exports::reveille::plugin::{automate, interact, normalize, notify};
+use crate::bindings::v1_0::reveille::plugin::types::{
     self, AlertParam, ContactParam, HttpResponse, InboundHttp, InboundMessage, Incident, LinkParam, Method, Priority, Severity, Status,
     User,
 };
@@ -206,15 +206,15 @@ pub(crate) fn with_incident<R>(reads: &Reads, view: &IncidentView, ask: impl FnO
 pub(crate) fn with_event<R>(reads: &Reads, event: &IncidentEvent, ask: impl FnOnce(automate::IncidentEvent<'_>) -> R) -> R {
     with_incident(reads, &event.incident, |incident| {
         let change = match &event.change {
-            Change::Opened => automate::Change::Opened,
-            Change::AlertJoined => automate::Change::AlertJoined,
-            Change::SeverityChanged(value) => automate::Change::SeverityChanged(severity(*value)),
-            Change::Acknowledged(id) => automate::Change::Acknowledged(responder(&event.incident, id)),
-            Change::Unacknowledged => automate::Change::Unacknowledged,
-            Change::Reopened => automate::Change::Reopened,
-            Change::Resolved => automate::Change::Resolved,
-            Change::Escalated(step) => automate::Change::Escalated(*step),
-            Change::ActionFinished(result) => automate::Change::ActionFinished(automate::ActionResult {
+            Change::Opened => automate::IncidentChange::Opened,
+            Change::AlertJoined => automate::IncidentChange::AlertJoined,
+            Change::SeverityChanged(value) => automate::IncidentChange::SeverityChanged(severity(*value)),
+            Change::Acknowledged(id) => automate::IncidentChange::Acknowledged(responder(&event.incident, id)),
+            Change::Unacknowledged => automate::IncidentChange::Unacknowledged,
+            Change::Reopened => automate::IncidentChange::Reopened,
+            Change::Resolved => automate::IncidentChange::Resolved,
+            Change::Escalated(step) => automate::IncidentChange::Escalated(*step),
+            Change::ActionFinished(result) => automate::IncidentChange::ActionFinished(automate::ActionResult {
                 key: &result.key,
                 ok: result.ok,
                 output: &result.output,

@@ -1,6 +1,7 @@
 //! `plugin.toml`: what a plugin is called, answers, reads and asks for. A key that is not known is an error, because a misspelt `reads`
 //! would otherwise leave a rule that silently never matches.
 
+use crate::contract;
 use crate::hook::Hook;
 use crate::reads::Reads;
 use crate::settings::SandboxLimits;
@@ -32,8 +33,6 @@ const KEYS: [&str; 15] = [
 const LIMIT_KEYS: [&str; 4] = ["memory", "deadline", "state-keys", "state-bytes"];
 const CONTACT_KEYS: [&str; 4] = ["kind", "label", "pattern", "purposes"];
 const PURPOSES: [&str; 7] = ["escalation", "update", "approval", "reminder", "open-ticket", "open-channel", "test"];
-/// The version of the contract that this host speaks.
-pub(crate) const API: &str = "0.1";
 /// Memory of an instance where the manifest says nothing, in bytes.
 const DEFAULT_MEMORY_BYTES: usize = 16 << 20;
 /// Keys of a name space of state where the manifest says nothing.
@@ -84,10 +83,7 @@ impl Manifest {
         let table = parsed.get_ref();
         source.check_keys(table, &KEYS, "plugin.toml")?;
         let api = source.text(table, "api")?;
-        if api != API {
-            let newer = "this host speaks 0.1; a newer plugin needs a newer host, an older one has to be built again";
-            return Err(source.at_key(table, "api", &format!("`{api}` is not a version of the contract that this host knows: {newer}")));
-        }
+        contract::check(&api).map_err(|why| source.at_key(table, "api", &why))?;
         let reads_names = source.strings(table, "reads")?;
         let reads = Reads::parse(reads_names.iter().map(String::as_str)).map_err(|name| {
             let near = nearest(&name, Reads::names().iter().map(String::as_str));
@@ -308,7 +304,7 @@ fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Entry<'i>> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "name = \"a\"\nversion = \"1.0.0\"\napi = \"0.1\"\nhooks = [\"filter\"]\n";
+    const GOOD: &str = "name = \"a\"\nversion = \"1.0.0\"\napi = \"1.0\"\nhooks = [\"filter\"]\n";
 
     fn parse(more: &str) -> Result<Manifest, String> {
         Manifest::parse(&format!("{GOOD}{more}"), &SandboxLimits::default())
@@ -367,7 +363,7 @@ mod tests {
     fn hooks_and_contract_are_checked() {
         let with = |from: &str, to: &str| Manifest::parse(&GOOD.replace(from, to), &SandboxLimits::default()).unwrap_err();
         assert!(with("filter", "filtre").contains("`filtre` is no hook, did you mean `filter`?"));
-        assert!(with("\"0.1\"", "\"0.2\"").contains("`0.2` is not a version of the contract"));
+        assert!(with("\"1.0\"", "\"1.1\"").starts_with("plugin.toml, line 3: `1.1` is newer than this host"));
         assert!(with("name = \"a\"", "").contains("`name` is missing"));
     }
 }

@@ -1,8 +1,8 @@
 //! What a normalizer made of a request, put in order: labels sorted, entities filled in, the time of arrival set by the host.
 
-use crate::bindings::exports::reveille::plugin::normalize as wire;
-use crate::bindings::reveille::plugin::types;
-use crate::lift::{Lift, REASON_LIMIT_BYTES, URL_LIMIT_BYTES, priority, severity, status};
+use crate::bindings::v1_0::exports::reveille::plugin::normalize as wire;
+use crate::bindings::v1_0::reveille::plugin::types;
+use crate::lift::{Lift, REASON_LIMIT_BYTES, URL_LIMIT_BYTES, is_reserved, priority, severity, status};
 use domain::alert::{
     Alert, DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES, LABELS_LIMIT, Label, SUMMARY_LIMIT_BYTES,
 };
@@ -93,7 +93,7 @@ impl Lift {
     /// Sorted by name; where a name comes twice, the last one counts.
     fn labels(&mut self, labels: Vec<types::LabelResult>) -> Lifted<Vec<Label>> {
         let mut labels = self.list(labels, LABELS_LIMIT, "labels", Self::label)?;
-        labels.retain(|(name, _)| !name.is_empty());
+        labels.retain(|(name, _)| !name.is_empty() && !is_reserved(name));
         labels.reverse();
         labels.sort_by(|a, b| a.0.cmp(&b.0));
         labels.dedup_by(|later, kept| later.0 == kept.0);

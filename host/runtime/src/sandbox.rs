@@ -6,6 +6,7 @@ use crate::breaker::Breaker;
 use crate::cache::NativeCache;
 use crate::cell::Identity;
 use crate::compiler::Compiler;
+use crate::contract::API;
 use crate::engine::{self, Ticker};
 use crate::error::RuntimeError;
 use crate::grants::Granted;
@@ -140,7 +141,7 @@ impl Sandbox {
         let granted = Granted::check(&manifest, grant, around, &self.settings.keys)?;
         let assets = Assets::read_from(&folder, &manifest.assets)?;
         let compiled = self.compiler.get(&info.plugin.digest, component)?;
-        let asked = Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract 0.1: {error:#}"))?;
+        let asked = Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract {API}: {error:#}"))?;
         let identity = Identity { plugin: Arc::clone(&info.plugin), granted, assets, per_call: manifest.per_call };
         let limits = &self.settings.limits;
         Prepared::new(Place {

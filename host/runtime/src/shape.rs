@@ -1,13 +1,10 @@
 //! What a component imports and exports, read from its bytes before anything is compiled, so that a refusal can be told in words.
 
+use crate::contract::{self, PACKAGE, VERSION};
 use crate::hook::Hook;
 use crate::manifest::Manifest;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The contract's package.
-const PACKAGE: &str = "reveille:plugin/";
-/// Its version as interfaces carry it.
-const VERSION: &str = "0.1.0";
 /// The packages of language runtimes that the closed world stands in for.
 const CLOSED_WORLD: [&str; 5] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:filesystem/", "wasi:random/"];
 
@@ -64,12 +61,8 @@ impl Shape {
     /// One sentence with the fix.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<(), String> {
         for name in self.imports.iter().chain(&self.exports) {
-            if let Some((_, version)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'))
-                && version != VERSION
-            {
-                return Err(format!(
-                    "was built for contract {version}, and this host speaks {VERSION}: build it again, or upgrade the host"
-                ));
+            if let Some((_, version)) = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')) {
+                contract::check(version).map_err(|why| format!("was built for another contract: {why}"))?;
             }
         }
         if !self.exports.iter().any(|export| *export == interface("lifecycle")) {

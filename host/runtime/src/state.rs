@@ -1,6 +1,6 @@
 //! What a plugin remembers: the contract's import `state`, handed on to the slot that the caller opened for this call.
 
-use crate::bindings::reveille::plugin::state::{self, Entry, StateError};
+use crate::bindings::v1_0::reveille::plugin::state::{self, Entry, StateError};
 use crate::cell::Cell;
 use domain::state::{STATE_KEY_LIMIT_BYTES, STATE_TTL_LIMIT_SECONDS, STATE_VALUE_LIMIT_BYTES, StateValue};
 use ports::hot::{StateFault, StateSlot};

@@ -1,7 +1,7 @@
 //! A warm instance: made at its first call, asked again and again, thrown away after a trap, a time-out, many calls or much memory.
 
-use crate::bindings::exports::reveille::plugin::{automate, dedupe, enrich, filter, interact, lifecycle, normalize, notify, route};
-use crate::bindings::reveille::plugin::types::Error;
+use crate::bindings::v1_0::exports::reveille::plugin::{automate, dedupe, enrich, filter, interact, lifecycle, normalize, notify, route};
+use crate::bindings::v1_0::reveille::plugin::types::Error;
 use crate::cell::Cell;
 use crate::hook::Hook;
 use crate::lift::{Lift, REASON_LIMIT_BYTES};
@@ -183,7 +183,7 @@ impl Slot {
             Ok(_) => place.breaker.succeeded(),
             Err(failure) => {
                 place.meter.failed(failure);
-                if matches!(failure, CallFailure::Rejected(_)) {
+                if matches!(failure, CallFailure::Rejected(_) | CallFailure::Unavailable(_)) {
                     place.breaker.succeeded();
                 } else {
                     place.breaker.failed(failure);
@@ -257,6 +257,7 @@ fn attempt<R, T>(
         Ok(result) => lift(&mut Lift::new(place.hook.result_limit_bytes()), result),
         Err(Error::Rejected(reason)) => Err(CallFailure::Rejected(cut(&reason, REASON_LIMIT_BYTES))),
         Err(Error::Internal(reason)) => Err(CallFailure::Internal(cut(&reason, REASON_LIMIT_BYTES))),
+        Err(Error::Unavailable(reason)) => Err(CallFailure::Unavailable(cut(&reason, REASON_LIMIT_BYTES))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plain values of the contract, as `wit/` defines them, with constructors and names.
 
-pub use crate::wire::automate::{Action, ActionResult, Change as IncidentChange, Risk, RunbookRun, Step, Thread};
+pub use crate::wire::automate::{Action, ActionResult, IncidentChange, Risk, RunbookRun, Step, Thread};
 pub use crate::wire::dedupe::{Grouping, Threshold};
 pub use crate::wire::enrich::Patch;
 pub use crate::wire::filter::{Suppression, Verdict};
@@ -214,13 +214,13 @@ impl HttpRequest {
 
     /// Has the egress add `Authorization: Bearer` with this secret, given by its name.
     pub fn bearer(mut self, secret: impl Into<String>) -> Self {
-        self.authorization = Some(Authorization::Bearer(secret.into()));
+        self.authorization = Some(Authorization { scheme: "bearer".into(), user: None, secret: secret.into() });
         self
     }
 
     /// Has the egress add `Authorization: Basic` with a user name and a secret, given by its name.
     pub fn basic(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.authorization = Some(Authorization::Basic((user.into(), secret.into())));
+        self.authorization = Some(Authorization { scheme: "basic".into(), user: Some(user.into()), secret: secret.into() });
         self
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 /// The version of the contract that this SDK speaks.
-const API: &str = "0.1";
+const API: &str = "1.0";
 
 /// The keys that the SDK looks at; the host checks all of them.
 #[derive(Deserialize)]

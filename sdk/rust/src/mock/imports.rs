@@ -7,11 +7,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+use crate::keys::Algorithm;
 use crate::log::Level;
 use crate::manifest::Manifest;
 use crate::mock::state::State;
 use crate::types::Label;
-use crate::wire::keys::Algorithm;
 
 /// A line that a plugin logged.
 #[derive(Debug, Clone, PartialEq)]

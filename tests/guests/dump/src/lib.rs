@@ -1,11 +1,11 @@
 //! Says every field that it received. Its settings `{"reads":["summary"]}` are what its `configure` gives back.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:dump; world dump {
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/normalize@0.1.0; export reveille:plugin/enrich@0.1.0;
-        export reveille:plugin/filter@0.1.0; export reveille:plugin/dedupe@0.1.0; export reveille:plugin/route@0.1.0;
-        export reveille:plugin/notify@0.1.0; export reveille:plugin/automate@0.1.0; export reveille:plugin/interact@0.1.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/normalize@1.0.0; export reveille:plugin/enrich@1.0.0;
+        export reveille:plugin/filter@1.0.0; export reveille:plugin/dedupe@1.0.0; export reveille:plugin/route@1.0.0;
+        export reveille:plugin/notify@1.0.0; export reveille:plugin/automate@1.0.0; export reveille:plugin/interact@1.0.0;
     }",
     world: "test:dump/dump",
     generate_all,
@@ -16,7 +16,7 @@ use exports::reveille::plugin::enrich::Patch;
 use exports::reveille::plugin::filter::Verdict;
 use exports::reveille::plugin::normalize::{Inbound, Normalized, Refusal};
 use exports::reveille::plugin::notify::{Outcome, Page, Purpose, Request, Response};
-use exports::reveille::plugin::automate::{Action, Change, IncidentEvent, Risk, Step};
+use exports::reveille::plugin::automate::{Action, IncidentChange as Change, IncidentEvent, Risk, Step};
 use exports::reveille::plugin::interact::{CommandResult, Interaction, Receipt};
 use exports::reveille::plugin::{automate, dedupe, enrich, filter, interact, lifecycle, normalize, notify, route};
 use reveille::plugin::types::{

@@ -1,12 +1,12 @@
 //! A filter that does what its settings name, such as `{"do":"loop"}`: everything that a sandbox has to survive.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:mischief; world mischief {
-        import reveille:plugin/log@0.1.0; import reveille:plugin/lookup@0.1.0; import reveille:plugin/keys@0.1.0;
-        import reveille:plugin/assets@0.1.0; import reveille:plugin/state@0.1.0;
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/filter@0.1.0; export reveille:plugin/enrich@0.1.0;
-        export reveille:plugin/normalize@0.1.0;
+        import reveille:plugin/log@1.0.0; import reveille:plugin/lookup@1.0.0; import reveille:plugin/keys@1.0.0;
+        import reveille:plugin/assets@1.0.0; import reveille:plugin/state@1.0.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/filter@1.0.0; export reveille:plugin/enrich@1.0.0;
+        export reveille:plugin/normalize@1.0.0;
     }",
     world: "test:mischief/mischief",
     generate_all,
@@ -18,7 +18,7 @@ use exports::reveille::plugin::enrich::Patch;
 use exports::reveille::plugin::filter::Verdict;
 use exports::reveille::plugin::normalize::{Event, Inbound, Normalized, Refusal};
 use exports::reveille::plugin::{enrich, filter, lifecycle, normalize};
-use reveille::plugin::keys::{self, Algorithm};
+use reveille::plugin::keys;
 use reveille::plugin::types::{Alert, Command, Edit, Error, Operation, Severity, Status, Subject};
 use reveille::plugin::{assets, log, lookup, state};
 
@@ -75,6 +75,7 @@ fn act(what: &str) -> Result<Verdict, Error> {
         "hoard" => HOARD.with_borrow_mut(|hoard| hoard.push(vec![1; 7 << 20])),
         "huge" => return said("x".repeat(300 * 1024)),
         "reject" => return Err(Error::Rejected("not mine".into())),
+        "lack" => return Err(Error::Unavailable("no table".into())),
         "fail" => return Err(Error::Internal("my fault".into())),
         "flood" => {
             for n in 0..100 {
@@ -94,8 +95,8 @@ fn act(what: &str) -> Result<Verdict, Error> {
         }
         "lookup" => return said(format!("{:?}", lookup::find("hosts", "web1"))),
         "snoop" => return said(format!("{:?}", lookup::find("salaries", "alice"))),
-        "sign" => return said(format!("{:?}", keys::sign("hook", Algorithm::HmacSha256, b"what do ya want for nothing?"))),
-        "steal" => return said(format!("{:?}", keys::sign("other", Algorithm::HmacSha256, b""))),
+        "sign" => return said(format!("{:?}", keys::sign("hook", "hmac-sha256", b"what do ya want for nothing?"))),
+        "steal" => return said(format!("{:?}", keys::sign("other", "hmac-sha256", b""))),
         "assets" => {
             let names = assets::names().into_iter().map(|asset| format!("{}:{}", asset.name, asset.size)).collect::<Vec<_>>();
             let part = assets::read("rules/a.yml", 2, 3).unwrap_or_default();

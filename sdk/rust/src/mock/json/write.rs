@@ -202,8 +202,8 @@ pub(in crate::mock) fn action(action: &Action) -> Value {
 fn http_request(request: &HttpRequest) -> Value {
     let authorization = match &request.authorization {
         None => Value::Null,
-        Some(Authorization::Bearer(secret)) => json!({ "bearer": secret }),
-        Some(Authorization::Basic((user, secret))) => json!({ "basic": [user, secret] }),
+        Some(Authorization { scheme, user: None, secret }) => json!({ scheme: secret }),
+        Some(Authorization { scheme, user: Some(user), secret }) => json!({ scheme: [user, secret] }),
     };
     object([
         ("method", json!(request.method.as_str())),
