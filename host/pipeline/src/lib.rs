@@ -19,6 +19,7 @@ mod settings;
 mod shared;
 pub mod snapshot;
 mod stages;
+pub mod trial;
 mod waiters;
 mod worker;
 

@@ -21,18 +21,22 @@ mod lower;
 mod manifest;
 mod meter;
 mod normalized;
+mod package;
 mod prepared;
 mod reads;
 mod sandbox;
 mod settings;
 mod shape;
+mod versions;
 mod warm;
 mod world;
 
 pub use error::RuntimeError;
 pub use keyring::{Algorithm, Key, KeyRing};
+pub use package::Package;
 pub use sandbox::Sandbox;
 pub use settings::{BreakerSettings, RuntimeSettings, SandboxLimits};
+pub use versions::KeptVersion;
 
 use ports::Alarm;
 use std::sync::{Arc, OnceLock};

@@ -209,6 +209,15 @@ impl Asker {
     }
 }
 
+impl Drop for Asker {
+    /// The thread goes on without this instance; another may take it.
+    fn drop(&mut self) {
+        if let Some(warm) = self.slot.warm.take() {
+            self.place.stock.put(warm);
+        }
+    }
+}
+
 /// One call on the warm instance, or on a fresh one.
 #[inline]
 fn attempt<R, T>(
@@ -218,7 +227,7 @@ fn attempt<R, T>(
     call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
     lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
 ) -> Result<T, CallFailure> {
-    let mut warm = match slot.take() {
+    let mut warm = match slot.take().or_else(|| place.stock.take()) {
         Some(warm) => warm,
         None => match Warm::new(place) {
             Ok((warm, _)) => warm,
