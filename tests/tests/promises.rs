@@ -313,6 +313,8 @@ fn p6_every_hook_failing_still_pages() {
         });
         // The configuration was accepted with the good plugin; its file is exchanged for one that traps on every call.
         break_plugin(&plugins.path().join(plugin), plugin);
+        // The version that was accepted is lost too, so that the server has nothing but the file.
+        std::fs::remove_dir_all(story.server.dir.join("store/plugin-versions").join(plugin)).expect("the versions that are kept");
         story.server.start();
         let mut number = 0;
         for _ in 0..30 {

@@ -5,6 +5,8 @@ use crate::contact::Contact;
 use crate::escalation::Policy;
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
 use crate::schedule::Rotation;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A member of the installation.
@@ -112,6 +114,38 @@ pub struct Grant {
     pub state: bool,
 }
 
+/// Versions in force before that a rollback can go back to.
+pub const VERSIONS_BEFORE: usize = 10;
+
+/// The version of a plugin that a revision uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginVersion {
+    /// Lower-case hex SHA-256 over component, manifest and assets.
+    pub digest: String,
+    /// As its manifest calls it.
+    pub version: String,
+    /// Somebody put it in force by name, and it stays; else each apply takes what lies in the plugins' folder.
+    pub pinned: bool,
+    /// Since when it is in force.
+    pub since: Millis,
+    /// Who put it in force.
+    pub by: String,
+    /// Digests that were in force before, oldest first; at most [`VERSIONS_BEFORE`].
+    pub before: Vec<String>,
+}
+
+impl PluginVersion {
+    /// Another version in this one's place; this one becomes the newest of those before.
+    #[must_use]
+    pub fn followed_by(&self, digest: String, version: String, since: Millis, by: String) -> Self {
+        let mut before: Vec<String> = self.before.iter().filter(|old| **old != digest).cloned().collect();
+        before.push(self.digest.clone());
+        let surplus = before.len().saturating_sub(VERSIONS_BEFORE);
+        before.drain(..surplus);
+        Self { digest, version, pinned: self.pinned, since, by, before }
+    }
+}
+
 /// A static lookup table: key → row.
 pub type Table = BTreeMap<String, Vec<Label>>;
 
@@ -131,6 +165,8 @@ pub struct Installation {
     pub grants: BTreeMap<String, Grant>,
     /// Lookup tables beside the service catalog, which is always there as `catalog`.
     pub tables: BTreeMap<String, Table>,
+    /// Which version of each plugin is meant, by name; one without an entry is taken from the plugins' folder.
+    pub plugins: BTreeMap<String, PluginVersion>,
     /// Where everything goes that nothing else routes; always set once a configuration was applied.
     pub default_policy: PolicyId,
 }
@@ -150,6 +186,24 @@ impl Installation {
         let stages = self.pipelines.values().flat_map(|p| [&p.enrich, &p.filter, &p.dedupe, &p.route]).flatten();
         let normalizers = self.integrations.values().map(|i| &i.normalize);
         stages.chain(normalizers).chain(&self.notify).map(|used| used.plugin.clone()).collect()
+    }
+
+    /// Where a plugin is used, such as `dedupe of pipeline default`.
+    pub fn places_of(&self, plugin: &str) -> Vec<String> {
+        let mut places = Vec::new();
+        for integration in self.integrations.values().filter(|integration| integration.normalize.plugin == plugin) {
+            places.push(format!("normalize of integration {}", integration.id));
+        }
+        for pipeline in self.pipelines.values() {
+            let stages =
+                [("enrich", &pipeline.enrich), ("filter", &pipeline.filter), ("dedupe", &pipeline.dedupe), ("route", &pipeline.route)];
+            let using = stages.into_iter().filter(|(_, uses)| uses.iter().any(|used| used.plugin == plugin));
+            places.extend(using.map(|(stage, _)| format!("{stage} of pipeline {}", pipeline.id)));
+        }
+        if self.notify.iter().any(|used| used.plugin == plugin) {
+            places.push("channel".to_owned());
+        }
+        places
     }
 
     /// The service catalog as the lookup table `catalog`: columns `id`, `name`, `team`, `runbook`, `tier` and the extra ones, sorted.

@@ -4,14 +4,14 @@ use domain::id::Revision;
 use ports::{Instance, Plugin};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Most jobs that wait for a thread; more are refused.
 const WAITING_LIMIT: usize = 4096;
 
 type Job = Box<dyn FnOnce(&mut Instances) + Send>;
 
-/// A thread's instances, made at their first use and dropped when the configuration changes.
+/// A thread's instances, made at their first use and dropped when a configuration is in force that has no use for them.
 #[derive(Default)]
 pub struct Instances {
     revision: Revision,
@@ -20,8 +20,8 @@ pub struct Instances {
 }
 
 struct Warm {
-    /// Kept, so that its address is not given to another.
-    _plugin: Arc<dyn Plugin>,
+    /// Keeps its address from being given to another, and tells when it is out of force.
+    plugin: Weak<dyn Plugin>,
     instance: Box<dyn Instance>,
 }
 
@@ -29,11 +29,11 @@ impl Instances {
     /// This thread's instance of a plugin.
     pub fn of(&mut self, revision: Revision, plugin: &Arc<dyn Plugin>) -> &mut dyn Instance {
         if self.revision != revision {
-            self.warm.clear();
+            self.warm.retain(|_, held| held.plugin.strong_count() > 0);
             self.revision = revision;
         }
         let address = Arc::as_ptr(plugin).cast::<()>() as usize;
-        let make = || Warm { _plugin: Arc::clone(plugin), instance: plugin.instance() };
+        let make = || Warm { plugin: Arc::downgrade(plugin), instance: plugin.instance() };
         self.warm.entry(address).or_insert_with(make).instance.as_mut()
     }
 }

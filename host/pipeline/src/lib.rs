@@ -20,6 +20,7 @@ mod settings;
 mod shared;
 pub mod snapshot;
 mod stages;
+pub mod trial;
 mod waiters;
 mod worker;
 

@@ -1,6 +1,7 @@
 //! Makes a snapshot of an installation: every plugin prepared at its place, or every reason why not.
 
 use crate::broken::Broken;
+use crate::settings::EngineSettings;
 use domain::decision::Stage;
 use domain::id::PipelineId;
 use domain::installation::{Grant, Installation, PluginUse};
@@ -15,15 +16,39 @@ pub fn build(installation: Installation, host: &dyn PluginHost) -> Result<Snapsh
     if errors.is_empty() { Ok(snapshot) } else { Err(errors) }
 }
 
+/// [`build`] for a trial: plugins of its own that nothing in force knows of. One that cannot be loaded fails at each call.
+pub fn build_for_trial(installation: Installation, host: &dyn PluginHost) -> Snapshot {
+    prepare_all(installation, host, true).0
+}
+
+/// Instances for every thread that may ask, so that none is made on the path after the snapshot is in force.
+fn warm_up(snapshot: &Snapshot) {
+    let threads = EngineSettings::default();
+    let stages = snapshot.pipelines.values().flat_map(|stages| stages.named());
+    for (stage, placed) in stages {
+        let asked_by = if stage == Stage::Route { 1 } else { threads.partition_threads };
+        placed.iter().for_each(|placed| placed.plugin.warm_up(asked_by));
+    }
+    snapshot.normalizers.values().for_each(|plugin| plugin.warm_up(threads.normalizer_threads));
+    snapshot.notify.values().for_each(|plugin| plugin.warm_up(1));
+}
+
 /// [`build`] for a configuration that was in force before: a plugin that cannot be loaded any more fails at each call, so that alerts go on
 /// without it, as its stage's failure policy says.
 pub fn build_with_what_loads(installation: Installation, host: &dyn PluginHost) -> (Snapshot, Vec<LoadError>) {
+    let (snapshot, errors) = prepare_all(installation, host, false);
+    warm_up(&snapshot);
+    (snapshot, errors)
+}
+
+fn prepare_all(installation: Installation, host: &dyn PluginHost, trial: bool) -> (Snapshot, Vec<LoadError>) {
     let mut tables: BTreeMap<_, _> = installation.tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.clone()))).collect();
     tables.insert("catalog".to_owned(), Arc::new(installation.catalog()));
+    let versions = installation.plugins.iter().map(|(name, version)| (name.clone(), version.digest.clone())).collect();
     let mut builder = Builder {
         installation: &installation,
         host,
-        around: Surroundings { tables: Arc::new(tables) },
+        around: Surroundings { tables: Arc::new(tables), versions: Arc::new(versions), trial },
         prepared: Vec::new(),
         errors: Vec::new(),
     };

@@ -61,6 +61,11 @@ impl Granted {
         }
     }
 
+    /// Whether its tables are still what `around` holds.
+    pub(crate) fn has_tables_of(&self, around: &Surroundings) -> bool {
+        self.tables.iter().all(|(name, table)| around.tables.get(name).is_some_and(|now| Arc::ptr_eq(now, table) || now == table))
+    }
+
     /// The table; the error is why the call traps.
     pub(crate) fn table(&self, table: &str) -> Result<&Table, String> {
         let found = self.tables.get(table).map(Arc::as_ref);

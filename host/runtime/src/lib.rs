@@ -24,19 +24,23 @@ mod lower;
 mod manifest;
 mod meter;
 mod normalized;
+mod package;
 mod prepared;
 mod reads;
 mod sandbox;
 mod settings;
 mod shape;
 mod state;
+mod versions;
 mod warm;
 mod world;
 
 pub use error::RuntimeError;
 pub use keyring::{Algorithm, Key, KeyRing};
+pub use package::Package;
 pub use sandbox::Sandbox;
 pub use settings::{BreakerSettings, RuntimeSettings, SandboxLimits};
+pub use versions::KeptVersion;
 
 use ports::Alarm;
 use std::sync::{Arc, OnceLock};

@@ -11,6 +11,8 @@ pub struct RuntimeSettings {
     pub plugins_dir: PathBuf,
     /// Holds native images that this host compiled; made with mode 0700 if it is not there.
     pub cache_dir: PathBuf,
+    /// Holds the versions that are or were in force; made with mode 0700 if it is not there.
+    pub versions_dir: PathBuf,
     /// Keys that plugins may use by name.
     pub keys: Arc<KeyRing>,
     pub limits: SandboxLimits,
@@ -18,11 +20,13 @@ pub struct RuntimeSettings {
 }
 
 impl RuntimeSettings {
-    /// Defaults with no keys.
+    /// Defaults with no keys; versions are kept beside the cache.
     pub fn new(plugins_dir: impl Into<PathBuf>, cache_dir: impl Into<PathBuf>) -> Self {
+        let cache_dir = cache_dir.into();
         Self {
             plugins_dir: plugins_dir.into(),
-            cache_dir: cache_dir.into(),
+            versions_dir: cache_dir.with_file_name("plugin-versions"),
+            cache_dir,
             keys: Arc::default(),
             limits: SandboxLimits::default(),
             breaker: BreakerSettings::default(),

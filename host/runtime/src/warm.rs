@@ -216,6 +216,16 @@ impl Asker {
     }
 }
 
+impl Drop for Asker {
+    /// The thread goes on without this instance; another may take it.
+    fn drop(&mut self) {
+        if let Some(mut warm) = self.slot.warm.take() {
+            warm.store.data_mut().state = None;
+            self.place.stock.put(warm);
+        }
+    }
+}
+
 /// One call on the warm instance, or on a fresh one.
 #[inline]
 fn attempt<R, T>(
@@ -226,7 +236,12 @@ fn attempt<R, T>(
     call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
     lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
 ) -> Result<T, CallFailure> {
-    let mut warm = match slot.take() {
+    let stocked = || {
+        let mut warm = place.stock.take()?;
+        warm.store.data_mut().state = state.cloned();
+        Some(warm)
+    };
+    let mut warm = match slot.take().or_else(stocked) {
         Some(warm) => warm,
         None => match Warm::new(place, state) {
             Ok((warm, _)) => warm,

@@ -140,7 +140,11 @@ fn assets_are_read_in_parts() {
     std::fs::create_dir_all(house.plugin("mischief").join("rules")).unwrap();
     std::fs::write(house.plugin("mischief").join("rules/a.yml"), "abcdef").unwrap();
     assert_eq!(said(house.mischief("assets").filter(&full_alert()).unwrap()), "rules/a.yml:6 cde");
-    assert!(house.sandbox.assets_digest("mischief").unwrap().is_some());
+    // Its files are part of what it is.
+    let digest = || house.sandbox.installed_package("mischief").unwrap().digest().to_owned();
+    let before = digest();
+    std::fs::write(house.plugin("mischief").join("rules/a.yml"), "abcdeg").unwrap();
+    assert_ne!(digest(), before);
 }
 
 #[test]

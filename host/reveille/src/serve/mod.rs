@@ -5,6 +5,8 @@ pub mod assemble;
 pub mod configure;
 mod logging;
 mod running;
+pub mod versions;
+mod watching;
 
 pub use running::Running;
 
@@ -35,6 +37,9 @@ pub struct ServeArgs {
     /// Print addresses to paste and a link that signs you in.
     #[arg(long)]
     welcome: bool,
+    /// For authors of plugins: put what changes in the plugins' folder in force at once.
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Runs until it is told to stop.
@@ -67,6 +72,9 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     tracing::info!(listen = %ground.file.listen, revision = ground.live.load().revision.0, "serving");
     if args.welcome {
         welcome::print(&ground, folder_of(&args.config)).await?;
+    }
+    if args.watch {
+        tokio::spawn(watching::watch(ground.configuration(), stopping.clone()));
     }
     let mut served = tokio::spawn(serve_until(listener, app, stopping));
     tokio::select! {

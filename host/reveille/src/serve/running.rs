@@ -3,11 +3,9 @@
 use super::adapters::{Commands, PageLinks};
 use super::assemble::Ground;
 use super::logging::Metrics;
+use super::versions::{not_loaded, works_again};
 use anyhow::{Context, Result};
 use compat::CompatParts;
-use domain::alert::Severity;
-use domain::command::Notice;
-use domain::id::TeamId;
 #[cfg(feature = "sim")]
 use domain::time::Millis;
 use oncall::OnCall;
@@ -52,7 +50,7 @@ impl Running {
         let alarm: Arc<dyn Alarm> = Arc::clone(&engine) as Arc<dyn Alarm>;
         // Set once per process; what the sandbox had to say before was logged.
         let _ = ground.alarm.set(Arc::clone(&alarm));
-        tell_of_plugins(ground, &*alarm).await?;
+        tell_of_plugins(ground, &*alarm).await;
         let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
         let oncall = OnCall::start(oncall::Parts {
             store: Arc::clone(&ground.store),
@@ -86,6 +84,7 @@ impl Running {
             plugin_host: Arc::clone(&ground.sandbox) as Arc<dyn PluginHost>,
             commands: Arc::new(Commands(Arc::clone(&self.engine))),
             configure: Arc::new(ground.configuration()),
+            versions: Arc::new(ground.configuration()),
             links: Arc::new(PageLinks(Arc::clone(&self.links))),
             public_url: ground.file.public_url.clone(),
             stopping,
@@ -149,20 +148,12 @@ impl Running {
 }
 
 /// One incident for each plugin that could not be loaded at this start; those of earlier starts are over once the plugin loads.
-async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
+async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) {
     let broken = std::mem::take(&mut *ground.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let names: BTreeSet<String> = broken.iter().map(|error| error.plugin.clone()).collect();
-    let notice = |name: &str, details: String, over: bool| Notice {
-        cause: format!("plugin/{name}"),
-        summary: format!("Plugin {name} cannot be loaded: alerts go on without it"),
-        details,
-        severity: Severity::Error,
-        integration: None,
-        over,
-    };
     for name in &names {
         let reasons: Vec<&str> = broken.iter().filter(|e| e.plugin == *name).map(|e| e.reason.as_str()).collect();
-        alarm.raise(notice(
+        alarm.raise(not_loaded(
             name,
             format!("{}. Put a good file in its place and apply the configuration again.", reasons.join("; ")),
             false,
@@ -170,10 +161,6 @@ async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
     }
     let used = ground.live.load().installation.plugin_names();
     for name in used.into_iter().filter(|name| !names.contains(name)) {
-        let key = format!("reveille/plugin/{name}");
-        if ground.store.view(move |view| view.open_incident(&TeamId::default(), &key)).await?.is_some() {
-            alarm.raise(notice(&name, "It loads again.".into(), true));
-        }
+        works_again(&ground.store, &ground.alarm, &name, false).await;
     }
-    Ok(())
 }

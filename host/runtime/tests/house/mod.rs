@@ -89,7 +89,7 @@ impl House {
     pub fn prepare_granted(&self, name: &str, stage: Stage, settings: &str, grant: &Grant) -> Result<Arc<dyn Plugin>, LoadError> {
         let used = PluginUse { plugin: name.to_owned(), settings: settings.to_owned(), on_failure: OnFailure::Skip };
         let hosts: Table = [("web1".to_owned(), vec![("owner".to_owned(), "web".to_owned())])].into();
-        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()) };
+        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()), ..Surroundings::default() };
         self.sandbox.prepare(&used, stage, grant, &around)
     }
 

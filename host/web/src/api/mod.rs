@@ -29,6 +29,9 @@ use utoipa_axum::routes;
 /// Largest configuration, in bytes.
 const CONFIGURATION_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 
+/// Largest plugin as it is sent, in bytes: a component of 32 MiB and as much of assets, in base64.
+const PLUGIN_LIMIT_BYTES: usize = 90 * 1024 * 1024;
+
 pub fn register(routes: &mut Routes) {
     routes.plain("/api/v1/openapi.json", Permission::Everybody("it describes the program, not the installation"), get(document));
 
@@ -56,6 +59,13 @@ pub fn register(routes: &mut Routes) {
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));
+
+    routes.api(Permission::Known, routes!(plugins::versions));
+    for (schemas, paths, handler) in [routes!(plugins::push), routes!(plugins::try_out)] {
+        routes.api(Permission::Admin, (schemas, paths, handler.layer(DefaultBodyLimit::max(PLUGIN_LIMIT_BYTES))));
+    }
+    routes.api(Permission::Admin, routes!(plugins::roll_back));
+    routes.api(Permission::Admin, routes!(plugins::unpin));
 
     routes.api(Permission::Admin, routes!(configuration::export));
     let large = DefaultBodyLimit::max(CONFIGURATION_LIMIT_BYTES);
