@@ -1,5 +1,6 @@
 //! Do the documents fit together? Looks up every name that one uses of another, and turns them into the installation.
 
+use crate::bounds::{RateEntry, StormEntry};
 use crate::bundle::{Bundle, Placed, subject};
 use crate::kinds::{Document, Kind, PolicyDocument};
 use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};

@@ -1,5 +1,6 @@
 //! The kinds of documents, literally: these types are the schemas that editors get, the keys that are allowed, and what the store keeps.
 
+use crate::bounds::{RateEntry, StormEntry};
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
 use schemars::JsonSchema;

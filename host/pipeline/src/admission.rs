@@ -72,10 +72,6 @@ impl Admissions {
         self.0.held.lock().all
     }
 
-    pub fn limit(&self) -> Held {
-        self.0.limit
-    }
-
     /// Lets a body in.
     pub fn admit(&self, integration: &Integration, now: Millis) -> Result<Admission, Refused> {
         let limit = self.0.limit.bodies;

@@ -320,7 +320,7 @@ mod tests {
         Event { id, team, integration: team, entity: Some(entity), sign: Sign::Alert(status, severity), bytes: 1 }
     }
 
-    fn firing<'a>(record: u64, entity: &'a str, severity: Severity) -> Event<'a> {
+    fn firing(record: u64, entity: &str, severity: Severity) -> Event<'_> {
         alert(record, "shop", entity, Status::Firing, severity)
     }
 

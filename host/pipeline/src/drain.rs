@@ -185,7 +185,9 @@ impl Feeder {
         let record = match body {
             Ok(record) => {
                 arrival.cost = share_of_cost(&record, events.len());
-                events.iter().for_each(|index| self.sort_out(&mut arrival, &mut shares, &record, usize::from(*index)));
+                for index in &events {
+                    self.sort_out(&mut arrival, &mut shares, &record, usize::from(*index));
+                }
                 Some(record)
             }
             Err(why) => {

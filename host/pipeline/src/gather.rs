@@ -141,7 +141,9 @@ impl Gather {
                 items += run.iter().map(|(_, arrival)| arrival.items.len()).sum::<usize>();
                 chosen.extend(run.iter().map(|(place, _)| *place));
             } else {
-                run.iter().for_each(|(_, arrival)| waiting.add(arrival));
+                for (_, arrival) in &run {
+                    waiting.add(arrival);
+                }
             }
             run.clear();
         }
