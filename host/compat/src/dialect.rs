@@ -25,6 +25,10 @@ pub enum Fault {
     Method,
     /// A content encoding that is not taken, by name.
     Encoding(String),
+    /// It cannot be unpacked, or grows beyond measure; it is listed.
+    Unpackable(String),
+    /// There is no room for more bytes.
+    NoRoom(Answer),
     /// The body came too slowly or broke off: like an overload, it is worth another try.
     Unread(String),
     /// Keys cannot be looked up at the moment.
@@ -52,12 +56,19 @@ impl Dialect {
             Fault::WrongKey => self.refuse(StatusCode::FORBIDDEN, "there is no integration with this key"),
             Fault::Method => self.refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not taken here"),
             Fault::Encoding(name) => {
-                let reason = format!("bodies with content encoding {name} are not taken: send it plain");
+                let reason = format!("bodies with content encoding {name} are not taken: send it plain, as gzip or as deflate");
                 closing(self.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason))
             }
+            Fault::Unpackable(reason) => closing(self.refuse(StatusCode::BAD_REQUEST, reason)),
+            Fault::NoRoom(answer) => self.unread(answer.clone()),
             Fault::Unread(reason) => closing(self.overloaded(1, reason)),
             Fault::Unavailable(reason) => self.overloaded(5, reason),
         }
+    }
+
+    /// The answer to a body that was not read.
+    pub fn unread(self, answer: Answer) -> Response<Body> {
+        closing(self.answer(answer))
     }
 
     fn taken(self) -> Response<Body> {

@@ -1,5 +1,6 @@
 //! Do the documents fit together? Looks up every name that one uses of another, and turns them into the installation.
 
+use crate::bounds::{RateEntry, StormEntry};
 use crate::bundle::{Bundle, Placed, subject};
 use crate::kinds::{Document, Kind, PolicyDocument};
 use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
@@ -246,7 +247,10 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
     for document in bundle.documents() {
         let id = document.id().to_owned();
         match document {
-            Document::Settings(d) => made.default_policy = d.default_policy.0.clone().into(),
+            Document::Settings(d) => {
+                made.default_policy = d.default_policy.0.clone().into();
+                made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
+            }
             Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
             Document::Service(d) => {
                 let extra: Vec<Label> = d.extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -269,6 +273,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                     default_policy: d.default_policy.as_ref().map(|name| name.0.clone().into()),
                     body_limit_bytes: d.body_limit.as_ref().map_or(BODY_LIMIT_BYTES, |size| size.0),
                     expire_after_seconds: d.expire_after.as_ref().map(|delay| delay.0),
+                    rate: d.rate.map(RateEntry::to_domain),
                 };
                 made.integrations.insert(id.into(), integration);
             }
@@ -319,7 +324,8 @@ fn people(document: &Document, made: &mut Installation) {
         Document::Team(d) => {
             let default_policy = d.default_policy.as_ref().map(|name| name.0.clone().into());
             let name = d.name.clone().unwrap_or_else(|| id.clone());
-            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy });
+            let storm = d.storm.map(StormEntry::to_domain);
+            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy, storm });
         }
         Document::Rotation(d) => {
             let rotation = Rotation {

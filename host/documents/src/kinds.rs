@@ -1,5 +1,6 @@
 //! The kinds of documents, literally: these types are the schemas that editors get, the keys that are allowed, and what the store keeps.
 
+use crate::bounds::{RateEntry, StormEntry};
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
 use schemars::JsonSchema;
@@ -142,6 +143,9 @@ impl Document {
 pub struct SettingsDocument {
     /// The policy for everything that nothing else routes. It must reach at least one user who has a contact.
     pub default_policy: Name,
+    /// From where on a team's alerts are a storm, which opens an incident; a team may have its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormEntry>,
 }
 
 /// A person.
@@ -196,6 +200,9 @@ pub struct TeamDocument {
     /// The policy for its incidents when nothing else says so; default: the installation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_policy: Option<Name>,
+    /// From where on its alerts are a storm; default: the installation's bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormEntry>,
 }
 
 /// People who take turns.
@@ -285,6 +292,9 @@ pub struct IntegrationDocument {
     /// Take an alert as resolved so long after its last report, where the sender says nothing of it; default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after: Option<Delay>,
+    /// How much it may bring; more is answered 503 until there is room. Default: as much as there is room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateEntry>,
 }
 
 /// The plugins that alerts go through, stage by stage.

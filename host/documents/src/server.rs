@@ -34,6 +34,8 @@ pub struct ServerFile {
     pub journal_queue: usize,
     /// Most journaled records that wait for a decision.
     pub backlog: usize,
+    /// Most connections at once.
+    pub connections: u32,
 }
 
 /// What may be reached.
@@ -143,6 +145,7 @@ impl Judge<'_> {
             keys: self.keys(written.keys),
             journal_queue: written.limits.journal_queue.map_or(4096, |n| n as usize),
             backlog: written.limits.backlog.map_or(1_000_000, |n| n as usize),
+            connections: written.limits.connections.unwrap_or(1024),
         }
     }
 

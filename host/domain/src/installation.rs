@@ -42,6 +42,8 @@ pub struct Team {
     pub members: Vec<UserId>,
     /// Where its incidents go when nothing else says so.
     pub default_policy: Option<PolicyId>,
+    /// `None`: the installation's.
+    pub storm: Option<StormBounds>,
 }
 
 /// A row of the service catalog.
@@ -69,6 +71,32 @@ pub struct Integration {
     pub body_limit_bytes: usize,
     /// When a sender's alert says nothing of it: take it as resolved so long after its last report.
     pub expire_after_seconds: Option<u32>,
+    /// How much it may bring; more is refused for the moment. `None`: as much as there is room for.
+    pub rate: Option<Rate>,
+}
+
+/// How many events may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// From 1 on.
+    pub per_second: u32,
+    /// At once, after a pause; from 1 on.
+    pub burst: u32,
+}
+
+/// From where on a team's alerts are a storm. It is told, and nothing is refused for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StormBounds {
+    pub alerts_per_minute: u32,
+    /// Those that are new.
+    pub incidents_per_minute: u32,
+}
+
+impl Default for StormBounds {
+    /// A hundred alerts a second, one new incident a second.
+    fn default() -> Self {
+        Self { alerts_per_minute: 6000, incidents_per_minute: 60 }
+    }
 }
 
 /// A plugin with its settings at one place.
@@ -169,9 +197,16 @@ pub struct Installation {
     pub plugins: BTreeMap<String, PluginVersion>,
     /// Where everything goes that nothing else routes; always set once a configuration was applied.
     pub default_policy: PolicyId,
+    /// For teams that have no bounds of their own.
+    pub storm: StormBounds,
 }
 
 impl Installation {
+    /// From where on a team's alerts are a storm.
+    pub fn storm_bounds(&self, team: &TeamId) -> StormBounds {
+        self.teams.get(team).and_then(|team| team.storm).unwrap_or(self.storm)
+    }
+
     /// The policy for what has no route: the integration's, then the team's, then the installation's.
     pub fn default_policy_for(&self, integration: Option<&IntegrationId>, team: Option<&TeamId>) -> &PolicyId {
         integration

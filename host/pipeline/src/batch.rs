@@ -75,6 +75,8 @@ pub struct Committed {
     pub next_wake: Option<Millis>,
     pub dead_letters: bool,
     pub outcomes: Vec<(&'static str, u64)>,
+    /// Whose alerts opened an incident, one entry each.
+    pub opened: Vec<(TeamId, IntegrationId)>,
     pub spare: Spare,
     /// What was written of hot state.
     pub heat: Heat,
@@ -253,6 +255,11 @@ impl<'t> Batch<'t> {
         };
         let (outcome, incident) = self.change(wanted, firing, at, |ground, moment| transition::decide(ground, decision, moment))?;
         self.count(&outcome);
+        if outcome == Outcome::Opened
+            && let Some(integration) = &decision.integration
+        {
+            self.committed.opened.push((decision.team.clone(), integration.clone()));
+        }
         self.committed.answered |= matches!(outcome, Outcome::Acknowledged | Outcome::Resolved);
         row.outcome = outcome;
         row.incident = incident;

@@ -54,7 +54,7 @@ impl Committer {
                 }
                 let hot = &self.shared.hot;
                 let released = self.gather.release(self.shared.settings.batch_items, |space| hot.committed_order(space));
-                if released.records == 0 {
+                if released.arrivals == 0 {
                     break;
                 }
                 let began = self.shared.clock.elapsed();
@@ -64,11 +64,12 @@ impl Committer {
                     return;
                 }
                 self.shared.space.free(released.cost);
+                self.shared.decided.fetch_add(released.records, Ordering::AcqRel);
                 self.shared.cursor.send_replace(cursor);
                 metrics::histogram!("reveille_pipeline_commit_seconds")
                     .record(self.shared.clock.elapsed().saturating_sub(began).as_secs_f64());
                 metrics::histogram!("reveille_pipeline_commit_items").record(count as f64);
-                metrics::gauge!("reveille_pipeline_backlog_records").set(self.shared.journal.head().0.saturating_sub(cursor.0) as f64);
+                metrics::gauge!("reveille_pipeline_backlog_records").set(self.shared.behind() as f64);
             }
         }
     }

@@ -81,6 +81,9 @@ pub async fn beat(shared: Arc<Shared>) {
 /// Notes that the host is alive now.
 pub async fn beat_once(shared: &Shared) {
     let now = shared.clock.now();
+    for over in shared.storms.calmed(now) {
+        shared.raise(over);
+    }
     let refused = shared.refused.swap(false, Ordering::AcqRel);
     let mut availability = Availability::clone(&shared.availability.load());
     availability.beat(now, refused);

@@ -1,25 +1,28 @@
-//! Which records may be committed together when their plugins share state.
+//! Which arrivals may be committed together when their plugins share state.
 //!
 //! Calls of a plugin see each other's writes in one order. A decision that saw the writes of another may be on disk only if that other is: else a
-//! crash between the two would make the second count what was never counted. So records are released in sets that are closed under "saw".
+//! crash between the two would make the second count what was never counted. So arrivals are released in sets that are closed under "saw".
 
-use domain::id::JournalId;
 use domain::state::{StateSpace, Touch};
 use std::collections::{BTreeMap, HashMap};
 
-/// A record that is complete and that no earlier one holds up.
+/// An arrival that is complete and that no earlier one holds up.
 pub struct Candidate<'a> {
-    pub record: JournalId,
+    pub place: u64,
     /// The partitions that its alerts go through, one bit each.
     pub partitions: u64,
+    /// Goes after everything before it.
+    pub last: bool,
+    /// Goes together with the one after it in the list.
+    pub with_next: bool,
     /// How many items it has.
     pub items: usize,
     pub touches: Vec<&'a Touch>,
 }
 
-/// The records to commit now, in order: about `limit` items' worth that saw nothing which is neither on disk nor among them. `candidates` stand in
-/// the order of their records; `committed` is the order up to which a space's touches are on disk.
-pub fn closed(candidates: &[Candidate<'_>], limit: usize, committed: impl Fn(&StateSpace) -> u64) -> Vec<JournalId> {
+/// The places of what to commit now, in order: about `limit` items' worth that saw nothing which is neither on disk nor among them. `candidates`
+/// stand in the order of their places; `committed` is the order up to which a space's touches are on disk.
+pub fn closed(candidates: &[Candidate<'_>], limit: usize, committed: impl Fn(&StateSpace) -> u64) -> Vec<u64> {
     let graph = Graph::of(candidates, committed);
     let held = graph.held();
     let mut chosen = vec![false; candidates.len()];
@@ -37,14 +40,14 @@ pub fn closed(candidates: &[Candidate<'_>], limit: usize, committed: impl Fn(&St
             todo.extend(graph.saw[at].iter().chain(&graph.behind[at]));
         }
     }
-    candidates.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(candidate, _)| candidate.record).collect()
+    candidates.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(candidate, _)| candidate.place).collect()
 }
 
 /// Who needs whom, by place in the list.
 struct Graph {
-    /// The records whose writes one saw directly.
+    /// Those whose writes one saw directly, and those that it goes together with.
     saw: Vec<Vec<usize>>,
-    /// The records that stand directly before one in a partition.
+    /// Those that stand directly before one in a partition.
     behind: Vec<Vec<usize>>,
     /// Saw a touch that no candidate brings and that is not on disk.
     lacking: Vec<bool>,
@@ -65,12 +68,21 @@ impl Graph {
             lacking: vec![false; candidates.len()],
         };
         let mut last_of = [None; 64];
+        let mut last = 0;
         for (at, candidate) in candidates.iter().enumerate() {
             for touch in candidate.touches.iter().filter(|touch| touch.order > on_disk[&*touch.space] + 1) {
                 match owners[&*touch.space].get(&(touch.order - 1)) {
                     Some(owner) => graph.saw[at].push(*owner),
                     None => graph.lacking[at] = true,
                 }
+            }
+            if candidate.with_next && at + 1 < candidates.len() {
+                graph.saw[at].push(at + 1);
+                graph.saw[at + 1].push(at);
+            }
+            if candidate.last {
+                graph.behind[at].extend(last..at);
+                last = at;
             }
             for (partition, last) in last_of.iter_mut().enumerate() {
                 if candidate.partitions & (1 << partition) != 0 {
@@ -122,13 +134,30 @@ mod tests {
             .iter()
             .zip(&touches)
             .map(|((record, partitions, _), touches)| Candidate {
-                record: JournalId(*record),
+                place: *record,
                 partitions: *partitions,
+                last: false,
+                with_next: false,
                 items: 1,
                 touches: touches.iter().collect(),
             })
             .collect();
-        closed(&candidates, limit, |_| committed).into_iter().map(|id| id.0).collect()
+        closed(&candidates, limit, |_| committed)
+    }
+
+    #[test]
+    fn what_goes_last_or_together_waits_for_what_waits() {
+        let touches = [touch("a", 2)];
+        let plain = |place: u64| Candidate { place, partitions: 1 << place, last: false, with_next: false, items: 1, touches: Vec::new() };
+        let candidates = [
+            plain(1),
+            Candidate { with_next: true, ..plain(2) },
+            Candidate { touches: touches.iter().collect(), ..plain(3) },
+            plain(4),
+            Candidate { last: true, ..plain(5) },
+        ];
+        assert_eq!(closed(&candidates, 10, |_| 0), [1, 4], "3 lacks a touch, 2 goes with it, 5 goes after all");
+        assert_eq!(closed(&candidates, 10, |_| 1), [1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -40,6 +40,14 @@ struct Readiness {
     cursor: u64,
     queued: u64,
     checks: Vec<Check>,
+    queues: Vec<Queue>,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    name: &'static str,
+    depth: u64,
+    limit: u64,
 }
 
 async fn ready(State(app): State<App>) -> Response {
@@ -52,6 +60,7 @@ async fn ready(State(app): State<App>) -> Response {
         cursor: backlog.cursor.0,
         queued: backlog.queued,
         checks,
+        queues: app.parts.commands.queues().into_iter().map(|(name, depth, limit)| Queue { name, depth, limit }).collect(),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()

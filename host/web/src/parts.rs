@@ -71,6 +71,10 @@ pub trait Commands: Send + Sync {
     fn backlog(&self) -> Backlog;
     /// Why senders are answered 503 at the moment; `None`: they are not.
     fn overload(&self) -> Option<String>;
+    /// Every queue of the alert path: its name, its depth and its bound.
+    fn queues(&self) -> Vec<(&'static str, u64, u64)> {
+        Vec::new()
+    }
 }
 
 /// A document of a configuration.

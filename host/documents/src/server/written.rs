@@ -170,6 +170,9 @@ pub struct LimitsText {
     /// Most records that are on disk and not yet decided; default: 1000000.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub backlog: Option<u32>,
+    /// Most connections at once; further ones wait. Default: 1024.
+    #[schemars(range(min = 16, max = 100_000))]
+    pub connections: Option<u32>,
 }
 
 /// Is it a name as documents write names?

@@ -268,8 +268,9 @@ pub fn installation() -> Installation {
         default_policy: None,
         body_limit_bytes: 1 << 20,
         expire_after_seconds: None,
+        rate: None,
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()) };
+    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None };
     Installation {
         revision: Revision(3),
         users: [

@@ -236,6 +236,7 @@ pub fn installation(on_failure: OnFailure) -> Installation {
         default_policy: None,
         body_limit_bytes: 64 * 1024,
         expire_after_seconds: None,
+        rate: None,
     };
     let pipeline = Pipeline {
         id: "main".into(),

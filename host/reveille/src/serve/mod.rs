@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod assemble;
 pub mod configure;
+mod listener;
 mod logging;
 mod running;
 pub mod versions;
@@ -61,7 +62,7 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     if !ground.put_stored_configuration_in_force().await? {
         bail!("there is no configuration yet: run `reveille init {}`", folder_of(&args.config).display());
     }
-    let listener = listen(ground.file.listen).await?;
+    let socket = listen(ground.file.listen).await?;
     let (stop, stopping) = watch::channel(false);
     let running = Arc::new(Running::start(&ground).await?);
     let app = running.router(&ground, metrics, stopping.clone());
@@ -76,7 +77,7 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     if args.watch {
         tokio::spawn(watching::watch(ground.configuration(), stopping.clone()));
     }
-    let mut served = tokio::spawn(serve_until(listener, app, stopping));
+    let mut served = tokio::spawn(listener::serve(socket, app, stopping, ground.file.connections));
     tokio::select! {
         ended = &mut served => bail!("the listener ended: {ended:?}"),
         () = told_to_stop() => tracing::info!("draining: new work is refused, what was taken in is finished"),
@@ -106,17 +107,6 @@ fn or_system(simulated: Option<Arc<crate::sim::SimClock>>) -> Arc<dyn Clock> {
         Some(clock) => clock,
         None => Arc::new(SystemClock::new()),
     }
-}
-
-async fn serve_until(listener: TcpListener, app: axum::Router, mut stopping: watch::Receiver<bool>) -> Result<()> {
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            // The sender lives until the program ends.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        })
-        .await?;
-    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

@@ -36,7 +36,7 @@ fn user(id: &str, name: &str, admin: bool) -> (UserId, User) {
 
 fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
     let members = members.iter().map(|id| UserId::from(*id)).collect();
-    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None })
+    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None })
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
@@ -60,6 +60,7 @@ fn integration(id: &str, team: &str) -> (IntegrationId, Integration) {
         default_policy: None,
         body_limit_bytes: 1 << 20,
         expire_after_seconds: None,
+        rate: None,
     };
     (id.into(), integration)
 }
