@@ -4,7 +4,8 @@
 //! the one that editors get ([`shape`]), and as a typed value whose references are looked up ([`check`]). Each reading reports every
 //! problem that it finds, with file, line and the nearest valid name.
 
-pub mod bundle;
+pub mod automate;
+mod bundle;
 pub mod change;
 mod check;
 pub mod kinds;

@@ -119,11 +119,12 @@ impl Committer {
     fn attempt(&mut self, items: &mut Vec<Item>, cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
         let spare = self.spare;
         let availability = self.shared.availability.load_full();
+        let snapshot = self.shared.live.load();
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
         let result = self.shared.write(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, spare, &availability).apply(&mut items, cursor, again))
+            caught(|| Batch::on(tx, spare, &availability, &snapshot).apply(&mut items, cursor, again))
         });
         *items = std::mem::take(&mut *lent.lock());
         if result.is_err() {
@@ -143,9 +144,10 @@ impl Committer {
         loop {
             let (borrowed, reason) = (Arc::clone(&lent), reason.clone());
             let availability = self.shared.availability.load_full();
+            let snapshot = self.shared.live.load();
             let result = self.shared.write(move |tx| {
                 let mut item = borrowed.lock();
-                caught(|| Batch::on(tx, Spare::default(), &availability).bury(&mut item, &reason, cursor, with_row))
+                caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).bury(&mut item, &reason, cursor, with_row))
             });
             match result {
                 Ok(committed) => {

@@ -23,6 +23,6 @@ mod waiters;
 mod worker;
 
 pub use answer::{Answer, Backlog, CommandError, CommandOutcome, ReplayError};
-pub use engine::{Engine, EngineParts, StartError};
+pub use engine::{Engine, EngineHandle, EngineParts, StartError};
 pub use partition::{PARTITIONS, partition_of};
 pub use settings::EngineSettings;

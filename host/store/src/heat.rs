@@ -22,10 +22,12 @@ pub(crate) enum Counter {
     DeadLetter,
     Override,
     Epoch,
+    Event,
+    Action,
 }
 
 impl Counter {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Cursor,
         Self::Decisions,
         Self::Alert,
@@ -35,6 +37,8 @@ impl Counter {
         Self::DeadLetter,
         Self::Override,
         Self::Epoch,
+        Self::Event,
+        Self::Action,
     ];
 
     fn name(self) -> &'static str {
@@ -48,6 +52,8 @@ impl Counter {
             Self::DeadLetter => "dead-letter",
             Self::Override => "override",
             Self::Epoch => "epoch",
+            Self::Event => "event",
+            Self::Action => "action",
         }
     }
 
