@@ -13,11 +13,14 @@ use axum::http::request::Parts;
 use axum::http::{Request, Response};
 use axum::routing::{any, post};
 use domain::inbound::{BODY_LIMIT_BYTES, Inbound};
-use domain::installation::Integration;
+use domain::installation::{Door, Integration};
+use oncall::{Heard, Interactions};
 use pipeline::{Admission, Answer, Engine};
 use ports::{Clock, Live, Store};
 use std::sync::Arc;
 
+/// Largest body of an answer, in bytes.
+const INTERACTION_LIMIT_BYTES: usize = 256 * 1024;
 const VICTOROPS: &str = "/integrations/generic/20131114/alert/";
 const PLAIN: &str = "/in/";
 const ALERTMANAGER: &str = "/am/";
@@ -28,6 +31,8 @@ pub struct CompatParts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    /// Who hears what people answer; `None`: nobody, which they are told.
+    pub interactions: Option<Arc<Interactions>>,
 }
 
 struct Doors {
@@ -35,14 +40,15 @@ struct Doors {
     keys: Keys,
     clock: Arc<dyn Clock>,
     live: Arc<Live>,
+    interactions: Option<Arc<Interactions>>,
     numbers: Numbers,
 }
 
 /// All front doors. Their paths hold keys: nothing outside may log them unmasked.
 pub fn router(parts: CompatParts) -> Router {
-    let CompatParts { engine, store, clock, live } = parts;
+    let CompatParts { engine, store, clock, live, interactions } = parts;
     let keys = Keys::of(store, Arc::clone(&clock));
-    let doors = Arc::new(Doors { engine, keys, clock, live, numbers: Numbers::default() });
+    let doors = Arc::new(Doors { engine, keys, clock, live, interactions, numbers: Numbers::default() });
     Router::new()
         .route("/integrations/generic/20131114/alert/{key}", post(victorops))
         .route("/integrations/generic/20131114/alert/{key}/{*rest}", post(victorops))
@@ -87,6 +93,10 @@ impl Doors {
     async fn enter(&self, dialect: Dialect, addressed: Option<Addressed>, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let response = match self.admit(addressed, &parts).await {
+            Ok(Ok(admitted)) if matches!(admitted.integration.door, Door::Interact(_)) => match self.hear(admitted, body).await {
+                Ok(heard) => dialect.heard(heard),
+                Err(fault) => dialect.fault(&fault),
+            },
             Ok(Ok(admitted)) => match self.take(admitted, body).await {
                 Ok(answer) => dialect.answer(answer),
                 Err(fault) => dialect.fault(&fault),
@@ -116,10 +126,25 @@ impl Doors {
             Ok(admission) => admission,
             Err(answer) => return Ok(Err(answer)),
         };
-        let wanted = snapshot.normalizers.get(&integration.id).map_or(&[][..], |plugin| plugin.headers());
+        let plugin = snapshot.normalizers.get(&integration.id).or_else(|| snapshot.interactors.get(&integration.id));
+        let wanted = plugin.map_or(&[][..], |plugin| plugin.headers());
         let inbound = request::inbound(parts, &addressed, method, wanted, &self.numbers, self.clock.now());
         let announced = header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
         Ok(Ok(Admitted { integration, admission, inbound, announced, packing }))
+    }
+
+    /// What somebody answers at an integration for people.
+    async fn hear(&self, admitted: Admitted, body: Body) -> Result<Heard, Fault> {
+        let Admitted { integration, mut admission, inbound, announced, packing } = admitted;
+        let Some(interactions) = &self.interactions else { return Err(Fault::Unavailable("nobody hears answers here".to_owned())) };
+        let limit = integration.body_limit_bytes.min(INTERACTION_LIMIT_BYTES);
+        match body::read(body, packing, announced, limit, PACE, |bytes| admission.hold(bytes)).await {
+            Ok(body) => Ok(interactions.hear(&integration, Inbound { body, ..inbound }).await),
+            Err(Unread::TooLarge(_)) => Err(Fault::TooLarge(limit)),
+            Err(Unread::Unpackable(reason)) => Err(Fault::Unpackable(reason)),
+            Err(Unread::NoRoom) => Err(Fault::NoRoom(self.engine.no_room())),
+            Err(Unread::Broken(reason)) => Err(Fault::Unread(reason)),
+        }
     }
 
     async fn take(&self, admitted: Admitted, body: Body) -> Result<Answer, Fault> {

@@ -59,6 +59,7 @@ async fn house(dir: &tempfile::TempDir, settings: EngineSettings) -> House {
 async fn send(house: &House, request: Request<Body>) -> Answered {
     let parts = CompatParts {
         engine: Arc::clone(&house.engine),
+        interactions: None,
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),

@@ -1,5 +1,6 @@
 //! The kinds of documents, literally: these types are the schemas that editors get, the keys that are allowed, and what the store keeps.
 
+use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
@@ -278,8 +279,12 @@ pub struct IntegrationDocument {
     pub id: Name,
     /// The team that owns its alerts.
     pub team: Name,
-    /// The plugin that reads what it sends.
-    pub normalize: Use,
+    /// The plugin that reads the reports it sends. This or `interact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<Use>,
+    /// The plugin that reads what people answer there, such as a pressed button in a chat. This or `normalize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interact: Option<Use>,
     /// The pipeline that its alerts go through; default: `default`, which has no stages unless a document defines them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Name>,
@@ -314,6 +319,9 @@ pub struct PipelineDocument {
     /// The first with an opinion says who has to know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<Use>,
+    /// All are told what happens to an incident, and say what should be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automate: Vec<Automate>,
 }
 
 /// A way out to people: a notify plugin, for the contact kinds that its manifest declares.

@@ -31,7 +31,7 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
     assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
     let integration = &made.integrations["prometheus"];
-    assert_eq!((integration.normalize.plugin.as_str(), integration.normalize.settings.as_str()), ("alertmanager", "{}"));
+    assert_eq!((integration.door.used().plugin.as_str(), integration.door.used().settings.as_str()), ("alertmanager", "{}"));
     assert_eq!((integration.pipeline.as_str(), integration.body_limit_bytes), ("default", BODY_LIMIT_BYTES));
     assert!(made.pipelines["default"].filter.is_empty());
     let channels: Vec<&str> = made.notify.iter().map(|used| used.plugin.as_str()).collect();
@@ -47,8 +47,8 @@ fn every_key_arrives() {
     assert_eq!(made.rotations["ops"].turn, Turn::Weeks(2));
     assert_eq!((made.policies["all"].steps[0].delay_seconds, made.policies["all"].repeat_delay_seconds), (5400, 600));
     let integration = &made.integrations["tool"];
-    assert_eq!(integration.normalize.settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
-    assert_eq!(integration.normalize.on_failure, OnFailure::DefaultRoute);
+    assert_eq!(integration.door.used().settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
+    assert_eq!(integration.door.used().on_failure, OnFailure::DefaultRoute);
     assert_eq!((integration.body_limit_bytes, integration.expire_after_seconds), (512 * 1024, Some(86_400)));
     assert_eq!(made.grants["webhook"].secrets, ["hook"]);
     assert_eq!(made.tables["hosts"]["10.0.0.1"], [("floor".into(), "0x10".into()), ("owner".into(), "true".into())]);

@@ -1,5 +1,6 @@
 //! Everything that configuration says, as one immutable value with a revision.
 
+use crate::action::Risk;
 use crate::alert::Label;
 use crate::contact::Contact;
 use crate::escalation::Policy;
@@ -63,8 +64,8 @@ pub struct Service {
 pub struct Integration {
     pub id: IntegrationId,
     pub team: TeamId,
-    /// Its normalizer.
-    pub normalize: PluginUse,
+    /// Which plugin reads what comes in.
+    pub door: Door,
     pub pipeline: PipelineId,
     pub default_policy: Option<PolicyId>,
     /// In bytes, at most 5 MiB.
@@ -99,6 +100,24 @@ impl Default for StormBounds {
     }
 }
 
+/// Which plugin stands at an integration's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// Reports come in.
+    Normalize(PluginUse),
+    /// People answer.
+    Interact(PluginUse),
+}
+
+impl Door {
+    /// The plugin, whichever it is.
+    pub fn used(&self) -> &PluginUse {
+        match self {
+            Self::Normalize(used) | Self::Interact(used) => used,
+        }
+    }
+}
+
 /// A plugin with its settings at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginUse {
@@ -129,6 +148,18 @@ pub struct Pipeline {
     pub dedupe: Vec<PluginUse>,
     /// The first with an opinion decides.
     pub route: Vec<PluginUse>,
+    /// All are told what happens to an incident.
+    pub automate: Vec<Automation>,
+}
+
+/// An automation plugin at its place, and how far it may go on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automation {
+    pub used: PluginUse,
+    /// Actions of these risks wait until somebody approves them.
+    pub approve: Vec<Risk>,
+    /// Only show what it would do.
+    pub dry_run: bool,
 }
 
 /// What the operator grants a plugin, out of what its manifest asks.
@@ -219,8 +250,9 @@ impl Installation {
     /// The plugins that are used anywhere, by name.
     pub fn plugin_names(&self) -> std::collections::BTreeSet<String> {
         let stages = self.pipelines.values().flat_map(|p| [&p.enrich, &p.filter, &p.dedupe, &p.route]).flatten();
-        let normalizers = self.integrations.values().map(|i| &i.normalize);
-        stages.chain(normalizers).chain(&self.notify).map(|used| used.plugin.clone()).collect()
+        let doors = self.integrations.values().map(|i| i.door.used());
+        let automation = self.pipelines.values().flat_map(|p| &p.automate).map(|a| &a.used);
+        stages.chain(doors).chain(automation).chain(&self.notify).map(|used| used.plugin.clone()).collect()
     }
 
     /// Where a plugin is used, such as `dedupe of pipeline default`.

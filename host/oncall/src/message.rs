@@ -1,6 +1,6 @@
 //! What a person is told: the view of an incident that plugins get, the page to render, and the host's own plain text.
 
-use crate::links::{LINK_SECONDS, Link, LinkSigner};
+use crate::links::{Answer, Chosen, LINK_SECONDS, Link, LinkSigner};
 use domain::alert::cut;
 use domain::id::IncidentId;
 use domain::inbound::Method;
@@ -76,8 +76,9 @@ fn choices(row: &Outbox, context: &Context<'_>) -> Vec<Choice> {
     let (Some(incident), Some(user), Purpose::Escalation(_)) = (row.incident, &row.user, &row.purpose) else { return Vec::new() };
     let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS) };
     let url = format!("{}/l/{}", context.public_url, context.links.sign(&link));
-    [("Acknowledge", "acknowledge"), ("Resolve", "resolve")]
-        .map(|(text, what)| Choice { text: text.to_owned(), token: format!("{what}-{incident}"), url: format!("{url}/{what}") })
+    let token = |answer| context.links.sign_choice(&Chosen { incident, answer, expires_at: link.expires_at });
+    [("Acknowledge", "acknowledge", Answer::Acknowledge), ("Resolve", "resolve", Answer::Resolve)]
+        .map(|(text, what, answer)| Choice { text: text.to_owned(), token: token(answer), url: format!("{url}/{what}") })
         .into()
 }
 

@@ -15,12 +15,17 @@ use domain::time::Millis;
 use domain::transition::{self, Moment, Said};
 use ports::hot::{WindowKey, WindowRow, partition_of_space, partition_of_window};
 use ports::store::{DeadLetter, DeadLetterKind, DeadLetterState, DecisionRow};
-use ports::{StoreError, Tx};
+use ports::{Snapshot, StoreError, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How long until a parked body is tried again for the first time, in seconds.
 pub const FIRST_RETRY_SECONDS: u32 = 1;
+
+/// How long what is done once is remembered, in milliseconds.
+const ONCE_MS: i64 = 24 * 3_600_000;
+/// Marks forgotten with each new one.
+const FORGOTTEN: u32 = 16;
 
 /// One thing to commit.
 pub struct Item {
@@ -74,6 +79,8 @@ pub struct Committed {
     pub answered: bool,
     pub next_wake: Option<Millis>,
     pub dead_letters: bool,
+    /// Automation plugins are to be told something.
+    pub automation: bool,
     pub outcomes: Vec<(&'static str, u64)>,
     /// Whose alerts opened an incident, one entry each.
     pub opened: Vec<(TeamId, IntegrationId)>,
@@ -101,8 +108,8 @@ pub struct Batch<'t> {
 }
 
 impl<'t> Batch<'t> {
-    pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability) -> Self {
-        Self { rows: Rows::of(tx, spare), availability, committed: Committed::default(), state: Vec::new() }
+    pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability, snapshot: &'t Snapshot) -> Self {
+        Self { rows: Rows::of(tx, spare, snapshot), availability, committed: Committed::default(), state: Vec::new() }
     }
 
     /// With what hot state knows of windows, so that the store is not asked for them.
@@ -146,7 +153,7 @@ impl<'t> Batch<'t> {
                 integration = sender(record).map(|from| from.integration.clone());
                 // A notice that cannot be stored never begets another.
                 quiet = matches!(record.entry, Entry::Notice(_));
-                if matches!(record.entry, Entry::Command(_)) {
+                if matches!(record.entry, Entry::Command(_) | Entry::Once { .. }) {
                     let words = format!("it could not be committed: {reason}");
                     self.committed.said.push((item.id.record(), CommandOutcome::Refused(words)));
                 }
@@ -162,6 +169,7 @@ impl<'t> Batch<'t> {
     }
 
     fn finish(mut self, cursor: Option<JournalId>) -> Result<Committed, StoreError> {
+        self.committed.automation = self.rows.has_events();
         self.rows.write()?;
         self.write_heat()?;
         if let Some(cursor) = cursor {
@@ -218,11 +226,17 @@ impl<'t> Batch<'t> {
             }
             Work::Entry(record) => match &record.entry {
                 Entry::Command(command) => {
-                    let said = match self.obey(command, None, at)? {
-                        Said::Done(words) => CommandOutcome::Done(words),
-                        Said::Refused(words) => CommandOutcome::Refused(words),
+                    let said = self.obey(command, None, at)?;
+                    self.tell(id, said);
+                }
+                Entry::Once { from, command, key } => {
+                    let said = if self.rows.tx.add_once(key, at)? {
+                        self.rows.tx.forget_once(at.plus_millis(-ONCE_MS), FORGOTTEN)?;
+                        self.obey(command, from.as_ref().map(|from| &from.team), at)?
+                    } else {
+                        Said::Done("this was done before".to_owned())
                     };
-                    self.committed.said.push((id.record(), said));
+                    self.tell(id, said);
                 }
                 Entry::Notice(notice) => self.note(notice, at)?,
                 Entry::Wake { team, entity, .. } => self.wake(team, entity, at)?,
@@ -237,6 +251,14 @@ impl<'t> Batch<'t> {
             Work::Unreadable(reason) => self.dead_letter(id, at, None, DeadLetterKind::Uncommitted, reason, true)?,
         }
         Ok(())
+    }
+
+    fn tell(&mut self, id: DecisionId, said: Said) {
+        let outcome = match said {
+            Said::Done(words) => CommandOutcome::Done(words),
+            Said::Refused(words) => CommandOutcome::Refused(words),
+        };
+        self.committed.said.push((id.record(), outcome));
     }
 
     fn decide(&mut self, row: &mut DecisionRow, at: Millis) -> Result<(), StoreError> {
@@ -386,6 +408,7 @@ fn recorded(state: &AlertState) -> Option<IncidentId> {
 fn sender(record: &Record) -> Option<&Sender> {
     match &record.entry {
         Entry::Taken { from, .. } | Entry::Parked { from, .. } | Entry::Rejected { from, .. } => Some(from),
+        Entry::Once { from, .. } => from.as_ref(),
         Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => None,
     }
 }

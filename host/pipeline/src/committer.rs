@@ -152,12 +152,13 @@ impl Committer {
         let availability = self.shared.availability.load_full();
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
+        let snapshot = self.shared.live.load();
         let fits = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&fits);
         // Rolled back either way: by its own error, or by this one.
         let _ = self.shared.write::<()>(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, Spare::default(), &availability).apply(&mut items, &[], None, true))?;
+            caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).apply(&mut items, &[], None, true))?;
             told.store(true, Ordering::Release);
             Err(StoreError::Abandoned("a trial".to_owned()))
         });
@@ -200,12 +201,13 @@ impl Committer {
     ) -> Result<Committed, StoreError> {
         let spare = self.spare;
         let availability = self.shared.availability.load_full();
+        let snapshot = self.shared.live.load();
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
         let (extra, windows) = (extra.to_vec(), windows.to_vec());
         let result = self.shared.write(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, spare, &availability).knowing(&windows).apply(&mut items, &extra, cursor, again))
+            caught(|| Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).apply(&mut items, &extra, cursor, again))
         });
         *items = std::mem::take(&mut *lent.lock());
         if result.is_err() {
@@ -225,9 +227,10 @@ impl Committer {
         loop {
             let (borrowed, reason) = (Arc::clone(&lent), reason.clone());
             let availability = self.shared.availability.load_full();
+            let snapshot = self.shared.live.load();
             let result = self.shared.write(move |tx| {
                 let mut item = borrowed.lock();
-                caught(|| Batch::on(tx, Spare::default(), &availability).bury(&mut item, &reason, with_row))
+                caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).bury(&mut item, &reason, with_row))
             });
             match result {
                 Ok(committed) => {

@@ -19,9 +19,9 @@ use domain::id::{DeadLetterId, DecisionId, IntegrationId, JournalId, TeamId};
 use domain::inbound::{EVENTS_LIMIT, Event, Inbound, Normalized};
 use domain::installation::Integration;
 use domain::journal::{Entry, Record, Sender};
-use domain::transition;
+use domain::transition::{self, Said};
 use parking_lot::Mutex;
-use ports::{Alarm, Clock, HotState, Journal, JournalError, Live, Store, StoreError, Wakes};
+use ports::{Alarm, BoxFuture, Clock, CommandFailure, Commands, HotState, Journal, JournalError, Live, Store, StoreError, Wakes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -263,7 +263,12 @@ impl Engine {
         if self.shared.is_stopping() {
             return Err(CommandError::Stopping);
         }
-        let record = self.append(Entry::Command(command)).await?;
+        self.carried_out(Entry::Command(command)).await
+    }
+
+    /// Journals what somebody wants done and waits for what comes of it.
+    async fn carried_out(&self, entry: Entry) -> Result<CommandOutcome, CommandError> {
+        let record = self.append(entry).await?;
         let wait = Duration::from_millis(self.shared.settings.command_wait_ms);
         match tokio::time::timeout(wait, self.shared.waiters.wait(record)).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
@@ -329,6 +334,31 @@ impl Drop for Engine {
         self.stop();
     }
 }
+
+impl Commands for EngineHandle {
+    fn once(&self, from: Option<Sender>, command: Command, key: String) -> BoxFuture<'static, Result<Said, CommandFailure>> {
+        let engine = Arc::clone(&self.0);
+        Box::pin(async move {
+            match engine.carried_out(Entry::Once { from, command, key }).await {
+                Ok(CommandOutcome::Done(words)) => Ok(Said::Done(words)),
+                Ok(CommandOutcome::Refused(words)) => Ok(Said::Refused(words)),
+                Err(CommandError::Pending(_)) => Err(CommandFailure::Slow),
+                Err(error) => Err(CommandFailure::NotStored(error.to_string())),
+            }
+        })
+    }
+
+    fn unheard(&self, from: Sender, raw: Inbound, reason: String) -> BoxFuture<'static, Result<(), CommandFailure>> {
+        let engine = Arc::clone(&self.0);
+        Box::pin(async move {
+            let stored = engine.append(Entry::Rejected { from, raw, reason }).await;
+            stored.map(drop).map_err(|error| CommandFailure::NotStored(error.to_string()))
+        })
+    }
+}
+
+/// The engine as those know it who only bring commands.
+pub struct EngineHandle(pub Arc<Engine>);
 
 impl Alarm for Engine {
     fn raise(&self, notice: Notice) {

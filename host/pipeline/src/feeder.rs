@@ -236,7 +236,7 @@ pub fn cost(record: &Record) -> Cost {
             Cost { events: events.len().max(1), bytes: 3 * raw.body.len() + events.len().max(1) * EVENT_BYTES }
         }
         Entry::Parked { raw, .. } | Entry::Rejected { raw, .. } => Cost { events: 1, bytes: raw.body.len() + EVENT_BYTES },
-        Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => Cost { events: 1, bytes: EVENT_BYTES },
+        Entry::Command(_) | Entry::Once { .. } | Entry::Notice(_) | Entry::Wake { .. } => Cost { events: 1, bytes: EVENT_BYTES },
     }
 }
 

@@ -33,7 +33,7 @@ mod worker;
 
 pub use admission::Admission;
 pub use answer::{Answer, Backlog, CommandError, CommandOutcome, ReplayError};
-pub use engine::{Engine, EngineParts, StartError};
+pub use engine::{Engine, EngineHandle, EngineParts, StartError};
 pub use partition::{PARTITIONS, partition_of};
 pub use queues::QueueDepth;
 pub use settings::EngineSettings;

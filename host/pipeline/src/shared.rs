@@ -143,6 +143,9 @@ impl Shared {
         if committed.answered {
             self.wakes.escalation.notify_one();
         }
+        if committed.automation {
+            self.wakes.automation.notify_one();
+        }
         if committed.dead_letters {
             self.wakes.dead_letters.notify_one();
         }

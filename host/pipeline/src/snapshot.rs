@@ -4,9 +4,9 @@ use crate::broken::Broken;
 use crate::settings::EngineSettings;
 use domain::decision::Stage;
 use domain::id::PipelineId;
-use domain::installation::{Grant, Installation, PluginUse};
+use domain::installation::{Automation, Door, Grant, Installation, PluginUse};
 use ports::plugin::Surroundings;
-use ports::{LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
+use ports::{Automated, LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,9 +53,13 @@ fn prepare_all(installation: Installation, host: &dyn PluginHost, trial: bool) -
         errors: Vec::new(),
     };
     let mut normalizers = BTreeMap::new();
+    let mut interactors = BTreeMap::new();
     for (id, integration) in &installation.integrations {
         let place = format!("integration {id}");
-        normalizers.insert(id.clone(), builder.prepare(&integration.normalize, Stage::Normalize, &place));
+        match &integration.door {
+            Door::Normalize(used) => drop(normalizers.insert(id.clone(), builder.prepare(used, Stage::Normalize, &place))),
+            Door::Interact(used) => drop(interactors.insert(id.clone(), builder.prepare(used, Stage::Interact, &place))),
+        }
     }
     let mut pipelines = BTreeMap::new();
     for (id, pipeline) in &installation.pipelines {
@@ -64,12 +68,14 @@ fn prepare_all(installation: Installation, host: &dyn PluginHost, trial: bool) -
             filter: builder.place(&pipeline.filter, Stage::Filter, id),
             dedupe: builder.place(&pipeline.dedupe, Stage::Dedupe, id),
             route: builder.place(&pipeline.route, Stage::Route, id),
+            automate: builder.automation(&pipeline.automate, id),
         };
         pipelines.insert(id.clone(), stages);
     }
     let notify = builder.notify();
     let errors = builder.errors;
-    (Snapshot { revision: installation.revision, normalizers, pipelines, notify, installation: Arc::new(installation) }, errors)
+    let revision = installation.revision;
+    (Snapshot { revision, normalizers, interactors, pipelines, notify, installation: Arc::new(installation) }, errors)
 }
 
 struct Builder<'a> {
@@ -105,6 +111,16 @@ impl Builder<'_> {
     fn place(&mut self, uses: &[PluginUse], stage: Stage, pipeline: &PipelineId) -> Vec<Placed> {
         let place = format!("{} of pipeline {pipeline}", stage.as_str());
         uses.iter().map(|used| Placed { plugin: self.prepare(used, stage, &place), on_failure: used.on_failure }).collect()
+    }
+
+    fn automation(&mut self, uses: &[Automation], pipeline: &PipelineId) -> Vec<Automated> {
+        let place = format!("{} of pipeline {pipeline}", Stage::Automate.as_str());
+        let mut automated = |each: &Automation| Automated {
+            plugin: self.prepare(&each.used, Stage::Automate, &place),
+            approve: each.approve.clone(),
+            dry_run: each.dry_run,
+        };
+        uses.iter().map(&mut automated).collect()
     }
 
     /// Notify plugins by the contact kinds that they serve; two for one kind are a mistake, not a choice.

@@ -1,7 +1,7 @@
 //! How values stand in rows. What the hot path writes is postcard behind one byte that names its format; the rest is JSON, which forgives
 //! an added field and can be read with any SQL shell; what is queried stands in columns of its own.
 
-use domain::id::{AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId};
+use domain::id::{ActionId, AlertId, DeadLetterId, DecisionId, EventId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId};
 use domain::time::Millis;
 use ports::StoreError;
 use rusqlite::Row;
@@ -104,7 +104,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId);
+numbers!(ActionId, AlertId, DeadLetterId, DecisionId, EventId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId);
 
 impl Number for domain::id::AuditId {
     fn stored(self) -> i64 {

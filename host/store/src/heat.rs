@@ -24,10 +24,12 @@ pub(crate) enum Counter {
     DeadLetter,
     Override,
     Epoch,
+    Event,
+    Action,
 }
 
 impl Counter {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Cursor,
         Self::Decisions,
         Self::Alert,
@@ -37,6 +39,8 @@ impl Counter {
         Self::DeadLetter,
         Self::Override,
         Self::Epoch,
+        Self::Event,
+        Self::Action,
     ];
 
     fn name(self) -> &'static str {
@@ -50,6 +54,8 @@ impl Counter {
             Self::DeadLetter => "dead-letter",
             Self::Override => "override",
             Self::Epoch => "epoch",
+            Self::Event => "event",
+            Self::Action => "action",
         }
     }
 

@@ -9,7 +9,7 @@ use domain::escalation::{Destination, Policy, Step, Target, Urgency};
 use domain::id::{IncidentId, PipelineId, Revision, UserId};
 use domain::inbound::{Inbound, Method, Normalized, Refusal};
 use domain::incident::Incident;
-use domain::installation::{ContactMethod, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::installation::{ContactMethod, Door, Installation, Integration, OnFailure, PluginUse, Team, User};
 use domain::page::{Delivery, HttpRequest, HttpResponse, Mail, Request, Response};
 use domain::schedule::{Rotation, Turn};
 use domain::time::Millis;
@@ -263,7 +263,7 @@ pub fn installation() -> Installation {
     let prometheus = Integration {
         id: "shop-prometheus".into(),
         team: "shop".into(),
-        normalize,
+        door: Door::Normalize(normalize),
         pipeline: "main".into(),
         default_policy: None,
         body_limit_bytes: 1 << 20,

@@ -9,7 +9,7 @@ use domain::escalation::Destination;
 use domain::id::{IncidentId, Revision};
 use domain::inbound::{Event, Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{Grant, Installation, Integration, OnFailure, Pipeline, PluginUse};
+use domain::installation::{Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse};
 use domain::page::{Delivery, Request, Response};
 use domain::state::StateValue;
 use domain::time::Millis;
@@ -231,7 +231,7 @@ pub fn installation(on_failure: OnFailure) -> Installation {
     let integration = Integration {
         id: "lines".into(),
         team: "shop".into(),
-        normalize: used("lines", OnFailure::Skip),
+        door: Door::Normalize(used("lines", OnFailure::Skip)),
         pipeline: "main".into(),
         default_policy: None,
         body_limit_bytes: 64 * 1024,
@@ -244,6 +244,7 @@ pub fn installation(on_failure: OnFailure) -> Installation {
         filter: vec![used("filterer", on_failure)],
         dedupe: vec![used("deduper", on_failure)],
         route: Vec::new(),
+        automate: Vec::new(),
     };
     Installation {
         revision: Revision(1),

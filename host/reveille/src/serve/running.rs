@@ -10,7 +10,7 @@ use compat::CompatParts;
 use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
-use pipeline::{Engine, EngineParts, EngineSettings};
+use pipeline::{Engine, EngineHandle, EngineParts, EngineSettings};
 use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
@@ -57,6 +57,8 @@ impl Running {
             clock: Arc::clone(&ground.clock),
             egress: ground.egress()?,
             alarm,
+            commands: Arc::new(EngineHandle(Arc::clone(&engine))),
+            hot: None,
             live: Arc::clone(&ground.live),
             wakes: Arc::clone(&ground.wakes),
             links: Arc::clone(&links),
@@ -95,6 +97,7 @@ impl Running {
             store: Arc::clone(&ground.store),
             clock: Arc::clone(&ground.clock),
             live: Arc::clone(&ground.live),
+            interactions: Some(self.oncall.interactions()),
         });
         machines.merge(people)
     }
@@ -128,10 +131,12 @@ impl Running {
             .store
             .view(move |view| {
                 Ok(format!(
-                    "to route {:?}, runs due {:?}, outbox due {:?}, next wake {:?}",
+                    "to route {:?}, runs due {:?}, outbox due {:?}, events due {:?}, actions due {:?}, next wake {:?}",
                     view.incidents_to_route(5)?,
                     view.runs_due(now, 5)?,
                     view.outbox_due(now, 5)?,
+                    view.events_due(now, 5)?,
+                    view.actions_due(now, 5)?,
                     view.next_wake()?
                 ))
             })
@@ -142,7 +147,13 @@ impl Running {
     /// The next time at which something falls due by itself.
     #[cfg(feature = "sim")]
     pub async fn next_due(&self) -> Result<Option<Millis>> {
-        let due = self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?])).await?;
+        let due = self.store.view(|view| Ok([
+                    view.next_run_due()?,
+                    view.next_outbox_due()?,
+                    view.next_wake()?,
+                    view.next_event_due()?,
+                    view.next_action_due()?,
+                ])).await?;
         Ok(due.into_iter().flatten().min())
     }
 }
