@@ -59,10 +59,10 @@ async fn house(dir: &tempfile::TempDir, settings: EngineSettings) -> House {
 async fn send(house: &House, request: Request<Body>) -> Answered {
     let parts = CompatParts {
         engine: Arc::clone(&house.engine),
-        interactions: None,
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),
+        interactions: None,
     };
     let response = compat::router(parts).oneshot(request).await.unwrap();
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -256,6 +256,7 @@ async fn over_its_rate_an_integration_is_told_when_to_come_again() {
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),
+        interactions: None,
     };
     let router = compat::router(parts);
     let answers = |router: axum::Router, body: &'static str| async move { router.oneshot(post(&doors()[1], body)).await.unwrap() };
@@ -291,6 +292,7 @@ async fn a_revoked_key_is_taken_no_longer_than_ten_seconds() {
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),
+        interactions: None,
     };
     let router = compat::router(parts);
     let status = |router: axum::Router| async move { router.oneshot(post(&doors()[2], "firing db shop")).await.unwrap().status() };

@@ -3,6 +3,7 @@
 use crate::action::Risk;
 use crate::alert::Label;
 use crate::contact::Contact;
+use crate::decision::Stage;
 use crate::escalation::Policy;
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
 use crate::schedule::Rotation;
@@ -114,6 +115,14 @@ impl Door {
     pub fn used(&self) -> &PluginUse {
         match self {
             Self::Normalize(used) | Self::Interact(used) => used,
+        }
+    }
+
+    /// What it is asked there.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Normalize(_) => Stage::Normalize,
+            Self::Interact(_) => Stage::Interact,
         }
     }
 }
@@ -258,14 +267,17 @@ impl Installation {
     /// Where a plugin is used, such as `dedupe of pipeline default`.
     pub fn places_of(&self, plugin: &str) -> Vec<String> {
         let mut places = Vec::new();
-        for integration in self.integrations.values().filter(|integration| integration.normalize.plugin == plugin) {
-            places.push(format!("normalize of integration {}", integration.id));
+        for integration in self.integrations.values().filter(|integration| integration.door.used().plugin == plugin) {
+            places.push(format!("{} of integration {}", integration.door.stage().as_str(), integration.id));
         }
         for pipeline in self.pipelines.values() {
             let stages =
                 [("enrich", &pipeline.enrich), ("filter", &pipeline.filter), ("dedupe", &pipeline.dedupe), ("route", &pipeline.route)];
             let using = stages.into_iter().filter(|(_, uses)| uses.iter().any(|used| used.plugin == plugin));
             places.extend(using.map(|(stage, _)| format!("{stage} of pipeline {}", pipeline.id)));
+            if pipeline.automate.iter().any(|automate| automate.used.plugin == plugin) {
+                places.push(format!("automate of pipeline {}", pipeline.id));
+            }
         }
         if self.notify.iter().any(|used| used.plugin == plugin) {
             places.push("channel".to_owned());

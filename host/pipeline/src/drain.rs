@@ -248,7 +248,7 @@ fn words_of(record: &Record, index: usize) -> (&str, &str, Option<&str>, Sign) {
             (from.team.as_str(), from.integration.as_str(), entity_of(event), sign)
         }
         Entry::Parked { from, .. } | Entry::Rejected { from, .. } => (from.team.as_str(), from.integration.as_str(), None, Sign::Host),
-        Entry::Command(_) => ("", "", None, Sign::Command),
+        Entry::Command(_) | Entry::Once { .. } => ("", "", None, Sign::Command),
         Entry::Notice(_) => ("", "", None, Sign::Host),
         Entry::Wake { .. } => ("", "", None, Sign::Wake),
     }

@@ -34,8 +34,9 @@ struct Memory {
 }
 
 impl Warm {
-    fn of(placed: &Placed, stage: Stage, hot: &dyn HotState) -> Self {
-        let memory = placed.plugin.info().state.map(|limits| Memory { slot: hot.slot(), limits, spaces: HashMap::new() });
+    fn of(placed: &Placed, stage: Stage, hot: Option<&dyn HotState>) -> Self {
+        let limits = placed.plugin.info().state;
+        let memory = limits.zip(hot).map(|(limits, hot)| Memory { slot: hot.slot(), limits, spaces: HashMap::new() });
         Self {
             cite: Arc::clone(placed.plugin.cite()),
             on_failure: placed.on_failure,
@@ -88,8 +89,8 @@ struct Draft {
 }
 
 impl WarmStages {
-    /// Instances of what `snapshot` holds, for the calling thread.
-    pub fn of(snapshot: Arc<Snapshot>, hot: &dyn HotState) -> Self {
+    /// Instances of what `snapshot` holds, for the calling thread. Without `hot`, plugins remember nothing, and are told so.
+    pub fn of(snapshot: Arc<Snapshot>, hot: Option<&dyn HotState>) -> Self {
         let pipelines = snapshot.pipelines.iter().map(|(id, stages)| {
             let named = stages.named();
             let of_stage = |stage: Stage| {

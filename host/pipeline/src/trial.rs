@@ -164,7 +164,7 @@ type Routed = (Vec<Destination>, Vec<(String, CallFailure)>);
 
 impl Side {
     fn new(snapshot: Arc<Snapshot>) -> Self {
-        Self { stages: WarmStages::of(Arc::clone(&snapshot)), snapshot, normalizers: BTreeMap::new(), routes: BTreeMap::new() }
+        Self { stages: WarmStages::of(Arc::clone(&snapshot), None), snapshot, normalizers: BTreeMap::new(), routes: BTreeMap::new() }
     }
 
     fn normalize(&mut self, id: &IntegrationId, raw: &Inbound) -> Option<Result<Result<Normalized, Refusal>, CallFailure>> {
@@ -262,7 +262,7 @@ impl Trial {
 
     fn alert(&mut self, from: &Sender, alert: &Alert) {
         self.report.alerts += 1;
-        let decide = |side: &mut Side| side.stages.decide(DecisionId::default(), 0, from, alert.clone());
+        let decide = |side: &mut Side| side.stages.decide(DecisionId::default(), 0, from, alert.clone()).0;
         let (now, then) = (decide(&mut self.now), decide(&mut self.then));
         let report = &mut self.report;
         let what = format!("alert {}", alert.entity);

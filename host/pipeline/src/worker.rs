@@ -23,7 +23,7 @@ const TASKS_PER_SNAPSHOT: usize = 64;
 
 /// Runs until the engine stops or the feeder is gone.
 pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
-    let mut stages = WarmStages::of(shared.live.load(), &*shared.hot);
+    let mut stages = WarmStages::of(shared.live.load(), Some(&*shared.hot));
     let mut pause = SwapPause::default();
     loop {
         let first = match tasks.recv_timeout(LOOK_UP) {
@@ -32,7 +32,7 @@ pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
                 // A thread without work must not hold on to what is no longer in force.
                 let snapshot = shared.live.load();
                 if !stages.are_of(&snapshot) {
-                    stages = WarmStages::of(snapshot);
+                    stages = WarmStages::of(snapshot, Some(&*shared.hot));
                 }
                 continue;
             }
@@ -42,7 +42,7 @@ pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
         let snapshot = shared.live.load();
         let swapped = (!stages.are_of(&snapshot)).then(|| shared.clock.elapsed());
         if swapped.is_some() {
-            stages = WarmStages::of(snapshot, &*shared.hot);
+            stages = WarmStages::of(snapshot, Some(&*shared.hot));
         }
         let mut swapped = swapped;
         for task in std::iter::once(first).chain(tasks.try_iter().take(TASKS_PER_SNAPSHOT - 1)) {

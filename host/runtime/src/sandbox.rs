@@ -226,7 +226,7 @@ impl Sandbox {
         let breaker = self.breaker(&used.plugin, package.digest(), around.trial);
         let Package { component, component_digest, assets, .. } = package;
         let compiled = self.compiler.get(&component_digest, component)?;
-        let asked = Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract {API}: {error:#}"))?;
+        let asked = warm::Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract {API}: {error:#}"))?;
         let identity = Identity { plugin: Arc::clone(&info.plugin), granted, assets, per_call: manifest.per_call };
         let limits = &self.settings.limits;
         let measured = if around.trial { format!("{} (tried)", used.plugin) } else { used.plugin.clone() };

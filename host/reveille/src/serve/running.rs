@@ -58,7 +58,7 @@ impl Running {
             egress: ground.egress()?,
             alarm,
             commands: Arc::new(EngineHandle(Arc::clone(&engine))),
-            hot: None,
+            hot: Some(Arc::clone(&hot) as Arc<dyn HotState>),
             live: Arc::clone(&ground.live),
             wakes: Arc::clone(&ground.wakes),
             links: Arc::clone(&links),

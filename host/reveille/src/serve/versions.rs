@@ -266,7 +266,7 @@ fn incident_view(
     incident: domain::incident::Incident,
     installation: &Installation,
 ) -> Result<IncidentView, StoreError> {
-    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| state.alert).collect();
+    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| Arc::unwrap_or_clone(state.alert)).collect();
     let responders = incident.responders.iter().filter_map(|id| installation.users.get(id).cloned()).collect();
     Ok(IncidentView { incident, url: None, responders, alerts })
 }
