@@ -343,7 +343,7 @@ fn break_plugin(folder: &std::path::Path, name: &str) {
         String::new()
     };
     let manifest = format!(
-        "name = \"{name}\"\nversion = \"9.9.9\"\napi = \"0.1\"\nhooks = [\"normalize\", \"enrich\", \"filter\", \"dedupe\", \"route\", \"notify\"]\n\
+        "name = \"{name}\"\nversion = \"9.9.9\"\napi = \"1.0\"\nhooks = [\"normalize\", \"enrich\", \"filter\", \"dedupe\", \"route\", \"notify\"]\n\
          reads = [\"*\"]\n{contacts}[settings]\ntype = \"object\"\n"
     );
     std::fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");

@@ -4,19 +4,15 @@ mod house;
 
 use domain::action::{Action, ActionResult, Change, Risk, Step};
 use domain::alert::Severity;
-use domain::command::Priority;
 use domain::contact::Contact;
 use domain::decision::Stage;
-use domain::id::IncidentId;
 use domain::inbound::{Inbound, Method};
-use domain::incident::Incident;
-use domain::installation::User;
 use domain::interaction::{About, Came, Interaction, Receipt, Said, Wish};
 use domain::page::{Choice, Delivery, HttpResponse, Purpose, Request, Response};
 use domain::time::Millis;
-use house::{House, full_alert, said};
+use house::{House, full_alert, said, user, view};
 use ports::CallFailure;
-use ports::plugin::{IncidentEvent, IncidentView, Page};
+use ports::plugin::{IncidentEvent, Page};
 
 const HOOKS: &str = r#""normalize", "enrich", "filter", "dedupe", "route", "notify", "automate", "interact""#;
 
@@ -81,52 +77,6 @@ fn enrich_and_dedupe_see_the_same_fields() {
     let dedupe = house.prepare("dump", Stage::Dedupe, "{}").unwrap();
     let grouping = dedupe.instance().dedupe(&full_alert()).unwrap().unwrap();
     assert_eq!((grouping.incident_key.as_str(), grouping.reason.as_str()), ("all", expected));
-}
-
-fn user() -> User {
-    User {
-        id: "alice".into(),
-        name: "Alice".into(),
-        time_zone: "Europe/Rome".into(),
-        language: "it".into(),
-        contacts: Vec::new(),
-        admin: false,
-        break_glass: false,
-    }
-}
-
-fn view() -> IncidentView {
-    let incident = Incident {
-        id: IncidentId(7),
-        team: "shop".into(),
-        key: "checkout".into(),
-        title: "Checkout is slow".into(),
-        status: domain::alert::Status::Firing,
-        severity: Severity::Critical,
-        priority: Some(Priority::P2),
-        service: Some("checkout".into()),
-        routing_key: Some("shop".into()),
-        opened_at: Millis(5000),
-        acknowledged_at: None,
-        resolved_at: None,
-        last_alert_at: Millis(6000),
-        alert_count: 3,
-        entity_count: 1,
-        acknowledged_severity: None,
-        firing: [0, 0, 0, 1],
-        responders: vec!["alice".into()],
-        labels: full_alert().labels,
-        links: full_alert().links,
-        related: Vec::new(),
-        integration: None,
-        default_route: false,
-        own: false,
-        route_due: true,
-        routed_severity: None,
-        version: 1,
-    };
-    let url = Some("https://reveille.example/i/7".into());
-    IncidentView { incident, url, responders: vec![user()], alerts: vec![full_alert()] }
 }
 
 #[test]

@@ -4,64 +4,13 @@ mod house;
 
 use domain::decision::Stage;
 use domain::installation::Grant;
-use domain::state::{StateEntry, StateSpace, StateValue, Touch};
-use domain::time::Millis;
+use domain::state::StateValue;
+use house::kept::Kept;
 use house::{House, MISCHIEF_ASKS, MISCHIEF_HOOKS, doing, full_alert, said};
 use ports::CallFailure;
-use ports::hot::{StateFault, StateSlot};
+use ports::hot::StateSlot;
 use ports::plugin::StateLimits;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-/// A slot over a map: version counts writes, nothing expires. `None`: unavailable.
-struct Kept(Mutex<Option<BTreeMap<String, StateEntry>>>);
-
-impl Kept {
-    fn with<T>(&self, run: impl FnOnce(&mut BTreeMap<String, StateEntry>) -> Result<T, StateFault>) -> Result<T, StateFault> {
-        self.0.lock().expect("no test panics while it holds this").as_mut().map_or(Err(StateFault::Unavailable), run)
-    }
-
-    fn write(&self, key: &str, value: StateValue) -> Result<u64, StateFault> {
-        self.with(|kept| {
-            let version = kept.values().map(|entry| entry.version).max().unwrap_or(0) + 1;
-            kept.insert(key.to_owned(), StateEntry { value, version, expires_at: Millis(i64::MAX) });
-            Ok(version)
-        })
-    }
-}
-
-impl StateSlot for Kept {
-    fn open(&self, _: &Arc<StateSpace>, _: StateLimits, _: Millis) -> Result<(), StateFault> {
-        Ok(())
-    }
-    fn get(&self, key: &str) -> Result<Option<StateEntry>, StateFault> {
-        self.with(|kept| Ok(kept.get(key).cloned()))
-    }
-    fn set(&self, key: &str, value: &[u8], _: u32) -> Result<u64, StateFault> {
-        self.write(key, StateValue::Bytes(value.into()))
-    }
-    fn replace(&self, key: &str, expected: Option<u64>, value: &[u8], ttl_seconds: u32) -> Result<u64, StateFault> {
-        let present = self.get(key)?.map(|entry| entry.version);
-        if present == expected { self.set(key, value, ttl_seconds) } else { Err(StateFault::Conflict(present)) }
-    }
-    fn add(&self, counter: &str, amount: i32, _: u32) -> Result<i64, StateFault> {
-        let before = match self.get(counter)?.map(|entry| entry.value) {
-            Some(StateValue::Counter(sum)) => sum,
-            _ => 0,
-        };
-        self.write(counter, StateValue::Counter(before + i64::from(amount)))?;
-        Ok(before + i64::from(amount))
-    }
-    fn delete(&self, key: &str) -> Result<(), StateFault> {
-        self.with(|kept| {
-            kept.remove(key);
-            Ok(())
-        })
-    }
-    fn close(&self, _: bool) -> Option<Touch> {
-        None
-    }
-}
+use std::sync::Arc;
 
 fn house() -> House {
     let house = House::new();
@@ -70,7 +19,7 @@ fn house() -> House {
 }
 
 fn slot() -> Arc<Kept> {
-    Arc::new(Kept(Mutex::new(Some(BTreeMap::new()))))
+    Kept::new()
 }
 
 /// What the guest says when it does `what` twice on one slot.
@@ -102,7 +51,7 @@ fn without_a_slot_or_a_store_behind_it_state_is_unavailable() {
     let house = house();
     let mut instance = house.prepare("mischief", Stage::Filter, &doing("remember")).unwrap().instance();
     assert_eq!(said(instance.filter(&full_alert()).unwrap()), nothing);
-    assert_eq!(twice("remember", &Arc::new(Kept(Mutex::new(None)))), [nothing, nothing]);
+    assert_eq!(twice("remember", &Kept::unavailable()), [nothing, nothing]);
 }
 
 /// Guards against a limit that is checked by nobody, because each side thinks that the other does.
