@@ -1,7 +1,8 @@
 //! One open call: what it wrote so far, and whether that fits.
 
 use crate::budget::Size;
-use crate::cell::{Cell, Held};
+use crate::cell::{Body, Cell, Held};
+use crate::resident::Resident;
 use crate::spaces::Spaces;
 use domain::state::{STATE_KEY_LIMIT_BYTES, STATE_TTL_LIMIT_SECONDS, STATE_VALUE_LIMIT_BYTES, StateEntry, StateValue, StateWrite, Touch};
 use domain::time::Millis;
@@ -34,7 +35,7 @@ impl Call {
         if self.held.is_none() {
             let mut held = self.cell.hold();
             spaces.load(&self.cell, &mut held, self.now)?;
-            self.size = held.resident.as_ref().map(crate::resident::Resident::size).unwrap_or_default();
+            self.size = size_of(&held);
             self.held = Some(held);
         }
         Ok(())
@@ -104,7 +105,7 @@ impl Call {
         let size = self.room(spaces, key, value.size())?;
         let held = self.held.as_mut().ok_or(StateFault::Unavailable)?;
         let version = spaces.version(held)?;
-        let before = held.resident.as_ref().map_or(0, |resident| resident.size().weight());
+        let before = size_of(held).weight();
         let growth = size.weight().saturating_sub(before + self.taken);
         if growth > 0 {
             spaces.take(growth)?;
@@ -136,10 +137,10 @@ impl Call {
 
     fn expire(&mut self, spaces: &Spaces) {
         let Some(held) = &mut self.held else { return };
-        let before = held.resident.as_ref().map(crate::resident::Resident::size).unwrap_or_default();
+        let before = size_of(held);
         let writes = &self.writes;
-        let after = spaces.expire_in(held, self.now, |key| writes.contains_key(key));
-        self.size = self.size.minus(before.minus(after));
+        spaces.expire_in(&self.cell.space, held, self.now, |key| writes.contains_key(key));
+        self.size = self.size.minus(before.minus(size_of(held)));
     }
 
     /// Keeps or forgets what the call did.
@@ -164,4 +165,8 @@ impl Call {
         cell.unpin();
         touch
     }
+}
+
+fn size_of(body: &Body) -> Size {
+    body.resident.as_ref().map(Resident::size).unwrap_or_default()
 }

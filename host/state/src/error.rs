@@ -10,4 +10,6 @@ pub enum OpenError {
     Epoch(#[source] StoreError),
     #[error("the system gives no random bytes for hot state: {0}")]
     Random(String),
+    #[error("cannot start the thread that writes to redis")]
+    Thread(#[source] std::io::Error),
 }

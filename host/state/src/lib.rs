@@ -8,10 +8,12 @@
 mod budget;
 mod call;
 mod cell;
+mod copy;
 mod error;
 mod hits;
 mod hot;
 mod ledger;
+mod redis_settings;
 mod resident;
 mod settings;
 mod slot;
@@ -22,4 +24,5 @@ mod windows;
 
 pub use error::OpenError;
 pub use hot::{Hot, HotParts};
+pub use redis_settings::{Login, Password, RedisMode, RedisSettings, Tls};
 pub use settings::HotSettings;

@@ -54,16 +54,18 @@ impl Resident {
         }
     }
 
-    /// Forgets what has expired at `now`, but for what `keep` says.
-    pub fn expire(&mut self, now: Millis, keep: impl Fn(&str) -> bool) {
+    /// Forgets what has expired at `now`, but for what `keep` says, and gives the keys.
+    pub fn expire(&mut self, now: Millis, keep: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut expired = Vec::new();
         if self.earliest.is_none_or(|earliest| earliest > now) {
-            return;
+            return expired;
         }
         let mut size = self.size;
         let mut earliest = None;
         self.entries.retain(|key, entry| {
             if entry.expires_at <= now && !keep(key) {
                 size = size.minus(Size::of(key, entry.value.size()));
+                expired.push(key.clone());
                 return false;
             }
             earliest = Some(earliest.map_or(entry.expires_at, |e: Millis| e.min(entry.expires_at)));
@@ -71,5 +73,6 @@ impl Resident {
         });
         self.size = size;
         self.earliest = earliest;
+        expired
     }
 }

@@ -1,11 +1,12 @@
 //! All name spaces of this process: found, loaded at their first use, dropped when memory is short and nobody misses them.
 
-use crate::budget::{Budget, Size};
+use crate::budget::Budget;
 use crate::cell::{Body, Cell};
+use crate::copy::Behind;
 use crate::hits::{Asked, From, Hits};
 use crate::resident::Resident;
 use crate::source::Source;
-use domain::state::StateSpace;
+use domain::state::{StateEntry, StateSpace};
 use domain::time::Millis;
 use parking_lot::RwLock;
 use ports::StateFault;
@@ -17,14 +18,15 @@ pub(crate) struct Spaces {
     cells: RwLock<HashMap<Arc<StateSpace>, Arc<Cell>>>,
     budget: Budget,
     source: Source,
+    behind: Option<Arc<Behind>>,
     hits: Arc<Hits>,
     epoch: u64,
     ticks: AtomicU64,
 }
 
 impl Spaces {
-    pub fn new(source: Source, hits: Arc<Hits>, epoch: u64, limit_bytes: usize) -> Self {
-        Self { cells: RwLock::default(), budget: Budget::new(limit_bytes), source, hits, epoch, ticks: AtomicU64::new(0) }
+    pub fn new(source: Source, behind: Option<Arc<Behind>>, hits: Arc<Hits>, epoch: u64, limit_bytes: usize) -> Self {
+        Self { cells: RwLock::default(), budget: Budget::new(limit_bytes), source, behind, hits, epoch, ticks: AtomicU64::new(0) }
     }
 
     /// The cell of a name space, pinned, and loaded as far as that can be done now.
@@ -57,16 +59,29 @@ impl Spaces {
             return Ok(());
         }
         // Without a resident body there is no touch that waits for its commit, so what is stored now is all there is.
-        let rows = self.source.space(&cell.space).map_err(|error| {
-            metrics::counter!("reveille_hot_load_failures_total").increment(1);
-            tracing::warn!(space = %cell.space, %error, "plugin state cannot be read: the call goes without");
-            StateFault::Unavailable
-        })?;
-        self.hits.count(Asked::Space, From::Store, 1);
+        let copied = self.behind.as_ref().and_then(|behind| behind.space(&cell.space));
+        let from = if copied.is_some() { From::Redis } else { From::Store };
+        let rows = match copied {
+            Some(rows) => rows,
+            None => self.stored(&cell.space)?,
+        };
+        self.hits.count(Asked::Space, from, 1);
         let resident = Resident::new(rows, now);
         self.take(resident.size().weight())?;
         cell.put(body, resident);
         Ok(())
+    }
+
+    fn stored(&self, space: &Arc<StateSpace>) -> Result<Vec<(String, StateEntry)>, StateFault> {
+        let rows = self.source.space(space).map_err(|error| {
+            metrics::counter!("reveille_hot_load_failures_total").increment(1);
+            tracing::warn!(%space, %error, "plugin state cannot be read: the call goes without");
+            StateFault::Unavailable
+        })?;
+        if let Some(behind) = &self.behind {
+            behind.loaded(space, &rows);
+        }
+        Ok(rows)
     }
 
     /// Takes memory, from idle name spaces if it must.
@@ -114,23 +129,22 @@ impl Spaces {
     pub fn expire(&self, now: Millis) {
         let loaded: Vec<Arc<Cell>> = self.cells.read().values().filter(|cell| cell.is_loaded()).cloned().collect();
         for cell in &loaded {
-            let Some(mut body) = cell.try_hold() else { continue };
-            let Some(resident) = &mut body.resident else { continue };
-            let before = resident.size();
-            resident.expire(now, |_| false);
-            self.budget.give_back(before.weight() - resident.size().weight());
+            if let Some(mut body) = cell.try_hold() {
+                self.expire_in(&cell.space, &mut body, now, |_| false);
+            }
         }
         metrics::gauge!("reveille_hot_state_bytes").set(self.budget.used() as f64);
         metrics::gauge!("reveille_hot_spaces").set(loaded.len() as f64);
     }
 
-    /// Forgets what has expired in the name space of an open call, but for what it wrote itself.
-    pub fn expire_in(&self, body: &mut Body, now: Millis, wrote: impl Fn(&str) -> bool) -> Size {
-        let Some(resident) = &mut body.resident else { return Size::default() };
+    /// Forgets what has expired in a name space whose body is held, but for what `wrote` says.
+    pub fn expire_in(&self, space: &StateSpace, body: &mut Body, now: Millis, wrote: impl Fn(&str) -> bool) {
+        let Some(resident) = &mut body.resident else { return };
         let before = resident.size();
-        resident.expire(now, wrote);
-        let after = resident.size();
-        self.budget.give_back(before.weight() - after.weight());
-        after
+        let expired = resident.expire(now, wrote);
+        self.budget.give_back(before.weight() - resident.size().weight());
+        if let Some(behind) = &self.behind {
+            behind.expired(space, expired);
+        }
     }
 }

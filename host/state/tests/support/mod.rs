@@ -1,6 +1,9 @@
 //! A house with a real store, and commits as the committer makes them.
 #![allow(dead_code)] // Each test file uses a part of it.
 
+pub mod proxy;
+pub mod redis;
+
 use domain::id::TeamId;
 use domain::incident::Window;
 use domain::state::{Generations, StateRow, StateSpace, Touch};
@@ -8,7 +11,7 @@ use domain::time::Millis;
 use ports::hot::{WindowKey, partitions_written};
 use ports::plugin::StateLimits;
 use ports::{BoxFuture, Clock, HotState, StateFault, StateSlot, Store};
-use state::{Hot, HotParts, HotSettings};
+use state::{Hot, HotParts, HotSettings, RedisSettings};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{SqliteStore, StoreOptions};
@@ -64,6 +67,26 @@ impl House {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let hot = open(&runtime, &store, &settings);
         Self { hot, store, runtime, settings, _folder: folder }
+    }
+
+    pub fn with_redis(redis: RedisSettings) -> Self {
+        Self::with(HotSettings { redis: Some(redis), ..HotSettings::default() })
+    }
+
+    /// Waits until Redis is asked; `false`: it is not, after a second.
+    pub fn connected(&self) -> bool {
+        for _ in 0..500 {
+            if self.hot.status().degraded.is_none() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    /// Waits until Redis has everything.
+    pub fn flushed(&self) {
+        assert!(self.runtime.block_on(self.hot.flush(Duration::from_secs(5))));
     }
 
     /// Memory is lost, as by a crash.
@@ -127,10 +150,13 @@ impl House {
         self.runtime.block_on(self.store.view(move |view| view.window(&team, &key))).unwrap().unwrap_or_default()
     }
 
-    pub fn versions(&self, team: &str) -> Vec<u64> {
+    pub fn rows(&self, team: &str) -> Vec<StateRow> {
         let space = space(team);
-        let rows = self.runtime.block_on(self.store.view(move |view| view.plugin_state(&space))).unwrap();
-        rows.into_iter().map(|row| row.entry.version).collect()
+        self.runtime.block_on(self.store.view(move |view| view.plugin_state(&space))).unwrap()
+    }
+
+    pub fn versions(&self, team: &str) -> Vec<u64> {
+        self.rows(team).into_iter().map(|row| row.entry.version).collect()
     }
 }
 
