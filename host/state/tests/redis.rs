@@ -2,8 +2,8 @@
 
 mod support;
 
-use ports::hot::{WindowKey, partition_of_window};
 use ports::HotState;
+use ports::hot::{WindowKey, partition_of_window};
 use state::{HotSettings, Login, Password, RedisMode, RedisSettings, Tls};
 use std::process::Command;
 use std::sync::Arc;
@@ -72,7 +72,23 @@ fn encrypted_with_an_own_authority() {
     run(&[&["req", "-x509", "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"], &ec[..]].concat());
     run(&[&["req", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"], &ec[..]].concat());
     std::fs::write(folder.path().join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n").unwrap();
-    run(&["x509", "-req", "-days", "2", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-out", "server.pem"]);
+    run(&[
+        "x509",
+        "-req",
+        "-days",
+        "2",
+        "-in",
+        "server.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-extfile",
+        "names",
+        "-out",
+        "server.pem",
+    ]);
     let port = free_port();
     let tls = port.to_string();
     let (certificate, secret, authority) = (path("server.pem"), path("server.key"), path("ca.pem"));
@@ -95,7 +111,10 @@ fn a_cluster_of_three_masters() {
     let made = Command::new("redis-cli").args(["--cluster", "create"]).args(&addresses).arg("--cluster-yes").output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
     let agreed = || servers.iter().all(|server| server.say(&["CLUSTER INFO"]).contains("cluster_state:ok"));
-    assert!((0..500).any(|_| agreed() || { std::thread::sleep(Duration::from_millis(20)); false }));
+    assert!((0..500).any(|_| agreed() || {
+        std::thread::sleep(Duration::from_millis(20));
+        false
+    }));
     let mut settings = quick(0);
     settings.addresses = servers.iter().map(|server| ("127.0.0.1".into(), server.port)).collect();
     settings.mode = RedisMode::Cluster;

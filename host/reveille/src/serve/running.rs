@@ -2,6 +2,7 @@
 
 use super::adapters::{Commands, PageLinks};
 use super::assemble::Ground;
+use super::heat;
 use super::logging::Metrics;
 use anyhow::{Context, Result};
 use compat::CompatParts;
@@ -13,11 +14,13 @@ use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineParts, EngineSettings};
-use ports::{Alarm, PluginHost};
+use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
+use state::Hot;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use web::WebParts;
 
@@ -30,11 +33,16 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    hot: Arc<Hot>,
 }
+
+/// How long the end waits for Redis to have what is committed, in real time.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 impl Running {
     /// Starts what works behind the doors; the doors open after this.
     pub async fn start(ground: &Ground) -> Result<Self> {
+        let hot = heat::open(ground).await?;
         let engine = Engine::start(EngineParts {
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
@@ -67,11 +75,13 @@ impl Running {
             engine,
             oncall,
             links,
+            hot,
         })
     }
 
     /// All doors: machines' side and people's side.
     pub fn router(&self, ground: &Ground, metrics: Metrics, stopping: watch::Receiver<bool>) -> axum::Router {
+        let hot = Arc::clone(&self.hot);
         let people = web::router(WebParts {
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
@@ -85,6 +95,7 @@ impl Running {
             public_url: ground.file.public_url.clone(),
             stopping,
             metrics: Some(metrics),
+            hot: Arc::new(move || hot.status()),
         });
         let machines = compat::router(CompatParts {
             engine: Arc::clone(&self.engine),
@@ -99,6 +110,9 @@ impl Running {
     pub async fn drain(&self) {
         self.engine.drain().await;
         self.oncall.stop().await;
+        if !self.hot.flush(FLUSH_LIMIT).await {
+            tracing::warn!("redis does not have all of hot state: the next start begins parts of the copy anew");
+        }
     }
 
     /// Nothing is left to do at the present time.
