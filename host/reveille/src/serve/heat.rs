@@ -23,7 +23,7 @@ fn redis_settings(section: &RedisSection, file: &ServerFile) -> Result<RedisSett
         RedisKind::Cluster => RedisMode::Cluster,
     };
     if section.tls {
-        let pem = |path| std::fs::read(path).with_context(|| format!("cannot read redis.ca_file {}", path.display()));
+        let pem = |path: &std::path::PathBuf| std::fs::read(path).with_context(|| format!("cannot read redis.ca_file {}", path.display()));
         settings.tls = Some(Tls { roots_pem: section.ca_file.as_ref().map(pem).transpose()? });
     }
     if let Some((user, secret)) = &section.login {
