@@ -1,5 +1,7 @@
 //! Hot state with a real Redis behind it: what it keeps over a restart, what it refuses, and how it is reached.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on has failed; its counts are printed")]
+
 mod support;
 
 use ports::HotState;
