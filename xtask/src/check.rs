@@ -4,10 +4,11 @@ use crate::plugins;
 use crate::tools::{Package, cargo, ensure_packages, root, run, target_dir};
 use anyhow::Result;
 
-/// What the tests run against. PostgreSQL and Redis join when the code that speaks to them does.
+/// What the tests run against. PostgreSQL joins when the code that speaks to it does.
 const PEERS: &[Package] = &[
     Package { name: "prometheus", proof: &["prometheus"] },
     Package { name: "prometheus-alertmanager", proof: &["prometheus-alertmanager"] },
+    Package { name: "redis-server", proof: &["redis-server"] },
     Package { name: "chromium", proof: &["chromium"] },
     Package { name: "chromium-driver", proof: &["chromedriver"] },
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },

@@ -1,8 +1,10 @@
 //! `reveille.toml`: what the server must know before it can read anything else. Every problem is told with its line.
 
+mod redis;
 pub mod written;
 
-pub use self::written::{Algorithm, LogFormat, SmtpTls};
+pub use self::redis::RedisSection;
+pub use self::written::{Algorithm, LogFormat, RedisKind, SmtpTls};
 
 use self::written::{AllowText, EgressText, KeyText, SecretText, ServerText, SmtpText, name_problem};
 use crate::node::{Lines, Node, Place, Segment};
@@ -28,6 +30,8 @@ pub struct ServerFile {
     pub egress: EgressSection,
     /// `None`: mail cannot be sent.
     pub smtp: Option<SmtpSection>,
+    /// `None`: hot state is in memory alone.
+    pub redis: Option<RedisSection>,
     pub secrets: BTreeMap<String, SecretSection>,
     pub keys: BTreeMap<String, KeySection>,
     /// Most bodies that wait for the journal.
@@ -141,6 +145,7 @@ impl Judge<'_> {
             log_format: written.log.format,
             egress: self.egress(written.egress),
             smtp: written.smtp.map(|smtp| self.smtp(smtp, &names)),
+            redis: written.redis.map(|redis| self.redis(redis, &names)),
             secrets: self.secrets(written.secrets),
             keys: self.keys(written.keys),
             journal_queue: written.limits.journal_queue.map_or(4096, |n| n as usize),

@@ -1,5 +1,7 @@
 //! Promise: hot state is never wrong. Random faults of Redis, of the way to it and of the process, with a real store as the truth.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on has failed; its counts are printed")]
+
 mod support;
 
 use ports::HotState;

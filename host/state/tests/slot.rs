@@ -1,5 +1,7 @@
 //! What calls of plugins see of each other, against the store that is the truth and against a simple model.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on has failed; its counts are printed")]
+
 mod support;
 
 use domain::state::{StateEntry, StateValue, StateWrite, Touch};
@@ -138,7 +140,7 @@ fn memory_is_taken_from_idle_spaces_only() {
     let third = |slot: &Arc<dyn ports::StateSlot>| house.kept(slot, "c", |slot| slot.set("k", &large, 600).map(drop));
     assert_eq!(third(&slot), Err(StateFault::OverLimit), "both others wait for their commit");
     assert_eq!(house.hot.committed_order(&first.space), 0);
-    house.commit(&[first.clone()], &[]);
+    house.commit(std::slice::from_ref(&first), &[]);
     assert_eq!(house.hot.committed_order(&first.space), 1);
     assert!(third(&slot).is_ok(), "the first is in the store and idle");
     house.kept(&slot, "b", |slot| slot.get("k").map(|entry| assert!(entry.is_some()))).unwrap();

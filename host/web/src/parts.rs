@@ -3,6 +3,7 @@
 use domain::command::Command;
 use domain::id::{DeadLetterId, IncidentId, JournalId, Revision, UserId};
 use domain::time::Millis;
+use ports::hot::HotStatus;
 use ports::{BoxFuture, Clock, Journal, Live, PluginHost, Store, Wakes};
 use serde::Serialize;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct WebParts {
     pub stopping: watch::Receiver<bool>,
     /// Writes the metrics in Prometheus' text format; `None`: `/metrics` is not served here.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// How hot state is.
+    pub hot: Arc<dyn Fn() -> HotStatus + Send + Sync>,
 }
 
 /// What became of a command that was journaled and committed.

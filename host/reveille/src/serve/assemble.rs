@@ -188,6 +188,6 @@ fn smtp_settings(smtp: &toml::SmtpSection, file: &ServerFile) -> Result<egress::
     Ok(egress::Smtp { host: smtp.host.clone(), port: smtp.port, tls, login, from: smtp.from.clone() })
 }
 
-fn read(name: &str, section: &SecretSection) -> Result<String> {
+pub(super) fn read(name: &str, section: &SecretSection) -> Result<String> {
     Ok(section.source.read().with_context(|| format!("cannot use [secrets.{name}]"))?.expose().to_owned())
 }

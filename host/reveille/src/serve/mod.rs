@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod assemble;
 pub mod configure;
+mod heat;
 mod listener;
 mod logging;
 mod running;

@@ -2,6 +2,7 @@
 
 use super::adapters::{Commands, PageLinks};
 use super::assemble::Ground;
+use super::heat;
 use super::logging::Metrics;
 use super::versions::{not_loaded, works_again};
 use anyhow::{Context, Result};
@@ -14,9 +15,10 @@ use pipeline::{Engine, EngineHandle, EngineParts, EngineSettings};
 use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
-use state::{Hot, HotParts, HotSettings};
+use state::Hot;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use web::WebParts;
 
@@ -29,14 +31,16 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    hot: Arc<Hot>,
 }
+
+/// How long the end waits for Redis to have what is committed, in real time.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 impl Running {
     /// Starts what works behind the doors; the doors open after this.
     pub async fn start(ground: &Ground) -> Result<Self> {
-        let hot = Hot::open(HotParts { store: Arc::clone(&ground.store), settings: HotSettings::default() })
-            .await
-            .context("cannot open the hot state")?;
+        let hot = heat::open(ground).await?;
         let engine = Engine::start(EngineParts {
             hot: Arc::clone(&hot) as Arc<dyn HotState>,
             store: Arc::clone(&ground.store),
@@ -72,11 +76,13 @@ impl Running {
             engine,
             oncall,
             links,
+            hot,
         })
     }
 
     /// All doors: machines' side and people's side.
     pub fn router(&self, ground: &Ground, metrics: Metrics, stopping: watch::Receiver<bool>) -> axum::Router {
+        let hot = Arc::clone(&self.hot);
         let people = web::router(WebParts {
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
@@ -91,6 +97,7 @@ impl Running {
             public_url: ground.file.public_url.clone(),
             stopping,
             metrics: Some(metrics),
+            hot: Arc::new(move || hot.status()),
         });
         let machines = compat::router(CompatParts {
             engine: Arc::clone(&self.engine),
@@ -106,6 +113,9 @@ impl Running {
     pub async fn drain(&self) {
         self.engine.drain().await;
         self.oncall.stop().await;
+        if !self.hot.flush(FLUSH_LIMIT).await {
+            tracing::warn!("redis does not have all of hot state: the next start begins parts of the copy anew");
+        }
     }
 
     /// Nothing is left to do at the present time.

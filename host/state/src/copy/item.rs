@@ -5,11 +5,20 @@ use domain::state::{StateEntry, StateWrite};
 /// One value that changes in the copy.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
-    Window { name: String, value: Vec<u8> },
+    Window {
+        name: String,
+        value: Vec<u8>,
+    },
     /// Everything that a name space holds; an older copy is replaced.
-    Whole { name: String, fields: Vec<(String, Vec<u8>)> },
+    Whole {
+        name: String,
+        fields: Vec<(String, Vec<u8>)>,
+    },
     /// Some of what a name space holds; an empty entry is a deletion. Nothing, if the copy does not hold the whole.
-    Part { name: String, fields: Vec<(String, Vec<u8>)> },
+    Part {
+        name: String,
+        fields: Vec<(String, Vec<u8>)>,
+    },
 }
 
 impl Change {

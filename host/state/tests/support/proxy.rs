@@ -50,9 +50,7 @@ impl Proxy {
                 }
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 accepting.open.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
-                for (from, into, answers) in
-                    [(client.try_clone().unwrap(), server.try_clone().unwrap(), false), (server, client, true)]
-                {
+                for (from, into, answers) in [(client.try_clone().unwrap(), server.try_clone().unwrap(), false), (server, client, true)] {
                     let inner = Arc::clone(&accepting);
                     std::thread::spawn(move || inner.carry(from, into, answers));
                 }

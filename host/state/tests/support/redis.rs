@@ -80,7 +80,7 @@ pub fn say(port: u16, commands: &[&str]) -> String {
     let mut answer = String::new();
     for command in commands {
         stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
-        let mut buffer = [0; 65_536];
+        let mut buffer = vec![0; 65_536];
         let read = stream.read(&mut buffer).unwrap();
         answer = String::from_utf8_lossy(&buffer[..read]).into_owned();
     }

@@ -142,6 +142,7 @@ impl Parts {
             public_url: public_url.to_owned(),
             stopping,
             metrics: Some(Arc::new(|| "reveille_up 1\n".to_owned())),
+            hot: Arc::new(ports::hot::HotStatus::default),
         };
         Self { web, clock, stop, dir }
     }
