@@ -27,6 +27,7 @@ mod normalized;
 mod prepared;
 mod reads;
 mod sandbox;
+mod schema;
 mod settings;
 mod shape;
 mod state;

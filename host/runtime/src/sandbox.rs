@@ -14,6 +14,7 @@ use crate::hook::Hook;
 use crate::manifest::{Manifest, nearest};
 use crate::meter::Meter;
 use crate::prepared::{CallLimits, Place, Prepared};
+use crate::schema::Schema;
 use crate::settings::RuntimeSettings;
 use crate::shape::Shape;
 use crate::warm::Asked;
@@ -138,6 +139,7 @@ impl Sandbox {
         if used.settings.len() > SETTINGS_LIMIT_BYTES {
             return Err(format!("has settings of more than {} KiB", SETTINGS_LIMIT_BYTES / 1024));
         }
+        Schema::read(&info.settings_schema)?.check(&used.settings)?;
         let granted = Granted::check(&manifest, grant, around, &self.settings.keys)?;
         let assets = Assets::read_from(&folder, &manifest.assets)?;
         let compiled = self.compiler.get(&info.plugin.digest, component)?;
