@@ -15,6 +15,7 @@ use std::cell::{Cell, UnsafeCell};
 const ARENA_BYTES: usize = 64 * 1024;
 
 /// How much what stays can take, settings above all, in bytes.
+#[cfg(target_arch = "wasm32")]
 const LASTING_BYTES: usize = 128 * 1024;
 
 /// Aligned so that offsets and addresses agree on alignment up to 16, more than any type of the contract needs.
