@@ -28,6 +28,7 @@ mod package;
 mod prepared;
 mod reads;
 mod sandbox;
+mod schema;
 mod settings;
 mod shape;
 mod state;

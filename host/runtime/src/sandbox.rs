@@ -14,6 +14,7 @@ use crate::manifest::nearest;
 use crate::meter::Meter;
 use crate::package::Package;
 use crate::prepared::{CallLimits, Place, Prepared, Stock};
+use crate::schema::Schema;
 use crate::settings::{BreakerSettings, RuntimeSettings};
 use crate::versions::{KeptVersion, Versions, is_name};
 use crate::warm;
@@ -221,6 +222,7 @@ impl Sandbox {
         if used.settings.len() > SETTINGS_LIMIT_BYTES {
             return Err(format!("has settings of more than {} KiB", SETTINGS_LIMIT_BYTES / 1024));
         }
+        Schema::read(&manifest.settings_schema)?.check(&used.settings)?;
         let granted = Granted::check(&manifest, grant, around, &self.settings.keys)?;
         let info = self.info(&package, &self.settings.plugins_dir.join(&used.plugin).join("plugin.wasm"));
         let breaker = self.breaker(&used.plugin, package.digest(), around.trial);

@@ -36,11 +36,10 @@ type Configured = Result<Vec<String>, Vec<lifecycle::Problem>>;
 macro_rules! hooks {
     ($($hook:ident: $interface:ident),* $(,)?) => {
         /// Where the functions of the hook are exported.
-        pub(crate) enum Asked { $($hook($interface::GuestIndices),)* }
+        enum HookIndices { $($hook($interface::GuestIndices),)* }
 
-        impl Asked {
-            /// Finds the hook's exports.
-            pub(crate) fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
+        impl HookIndices {
+            fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
                 Ok(match hook { $(Hook::$hook => Self::$hook($interface::GuestIndices::new(component)?),)* })
             }
 
@@ -56,6 +55,19 @@ macro_rules! hooks {
 
 hooks! { Normalize: normalize, Enrich: enrich, Filter: filter, Dedupe: dedupe, Route: route, Automate: automate, Notify: notify,
 Interact: interact }
+
+/// Where the functions that are called are exported: found once, so that a fresh instance per call need not look for them.
+pub(crate) struct Asked {
+    lifecycle: lifecycle::GuestIndices,
+    hook: HookIndices,
+}
+
+impl Asked {
+    /// Finds the exports of the hook and of `lifecycle`.
+    pub(crate) fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
+        Ok(Self { lifecycle: lifecycle::GuestIndices::new(component)?, hook: HookIndices::find(hook, component)? })
+    }
+}
 
 /// A configured instance.
 pub(crate) struct Warm {
@@ -87,8 +99,8 @@ impl Warm {
 
     fn configure(place: &Place, store: &mut Store<Cell>) -> wasmtime::Result<(Guest, Configured)> {
         let instance = place.compiled.instantiate(&mut *store)?;
-        let guest = place.asked.load(store, &instance)?;
-        let lifecycle = lifecycle::GuestIndices::new(&place.compiled)?.load(&mut *store, &instance)?;
+        let guest = place.asked.hook.load(store, &instance)?;
+        let lifecycle = place.asked.lifecycle.load(&mut *store, &instance)?;
         store.data_mut().begin(Millis(0));
         let answer = lifecycle.call_configure(&mut *store, &place.settings)?;
         Ok((guest, answer))

@@ -233,6 +233,26 @@ fn state_is_kept_and_its_faults_are_told() {
     assert!(without.starts_with("Err(StateError::Unavailable) Err(StateError::Unavailable)"), "{without}");
 }
 
+/// Guards against a fresh instance per call that misses what a warm one has: settings, narrowed reads, grants, files or its slot.
+#[test]
+fn isolation_per_call_changes_no_answer() {
+    let answers = |isolation: &str| {
+        let house = house();
+        let path = house.plugin("contract").join("plugin.toml");
+        let manifest = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, manifest.replace("isolation = \"warm\"", &format!("isolation = \"{isolation}\""))).unwrap();
+        let settings = r#"{"reads":["summary","labels.*"]}"#;
+        let filtering = house.prepare("contract", Stage::Filter, settings).unwrap();
+        let mut filtering = filtering.stateful(Kept::new() as Arc<dyn StateSlot>);
+        let mut enriching = house.prepare("contract", Stage::Enrich, settings).unwrap().instance();
+        let twice = |what: &str, filtering: &mut dyn Instance| [(); 2].map(|()| filter(filtering, what));
+        let all = ["state", "imports", "settings", "suppress until", "rejected", "unavailable", "trap"];
+        let all = all.map(|what| twice(what, &mut *filtering));
+        (all, [(); 2].map(|()| enriching.enrich(&full_alert())))
+    };
+    assert_eq!(answers("per-call"), answers("warm"));
+}
+
 #[test]
 fn dedupe_groups_or_has_no_opinion() {
     let mut instance = asked(Stage::Dedupe);

@@ -67,6 +67,21 @@ fn settings_that_the_plugin_does_not_take_are_refused() {
     assert!(house.refused("mischief", Stage::Filter, &doing("widen")).contains("wants to read `details`"));
 }
 
+/// Guards against settings that reach a plugin unchecked: this guest takes anything.
+#[test]
+fn settings_that_do_not_fit_the_manifests_schema_are_refused() {
+    let house = House::new();
+    let schema = "[settings]\ntype = \"object\"\nadditionalProperties = false\nproperties.team.type = \"string\"\n";
+    house.install("quick", "quick", r#""filter", "enrich""#, schema);
+    assert!(house.prepare("quick", Stage::Filter, r#"{"team":"shop"}"#).is_ok());
+    assert_eq!(
+        house.refused("quick", Stage::Filter, r#"{"team":7}"#),
+        "has settings that do not fit its schema: /team: 7 has to be a string"
+    );
+    house.install("quick", "quick", r#""filter", "enrich""#, "[settings]\ntype = \"objct\"\n");
+    assert!(house.refused("quick", Stage::Filter, "{}").starts_with("plugin.toml: [settings] is no JSON Schema"));
+}
+
 #[test]
 fn broken_components_are_refused() {
     let house = House::new();
