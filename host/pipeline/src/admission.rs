@@ -119,10 +119,7 @@ impl Admission {
         };
         // One body alone is always taken: its own limit bounds it.
         let fits = |held: usize, share: usize| held + bytes <= share || held == self.bytes;
-        if !fits(books.all.bytes, limit)
-            || !fits(team.bytes, share_of_team(limit))
-            || !fits(own.bytes, share_of_integration(limit))
-        {
+        if !fits(books.all.bytes, limit) || !fits(team.bytes, share_of_team(limit)) || !fits(own.bytes, share_of_integration(limit)) {
             return false;
         }
         for held in [&mut books.all, team, own] {

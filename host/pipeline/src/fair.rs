@@ -33,7 +33,11 @@ impl Fair {
             row.queues.len() - 1
         });
         let queue = &mut row.queues[place].1;
-        if first { queue.push_front(chain) } else { queue.push_back(chain) }
+        if first {
+            queue.push_front(chain)
+        } else {
+            queue.push_back(chain)
+        }
         if !row.waits {
             row.waits = true;
             self.ring.push_back(team);

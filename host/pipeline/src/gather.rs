@@ -262,7 +262,8 @@ mod tests {
         let mut gather = Gather::after(JournalId(3));
         gather.arrive(Arrival { items: vec![item(6, 0)], ..arrival(6, 0b1, 0) });
         assert_eq!((released(&mut gather), gather.cursor()), (vec![6], JournalId(3)));
-        let part = |index: u16, completes| Arrival { events: vec![index], completes, items: vec![item(4, index.into())], ..arrival(4, 0b1, 0) };
+        let part =
+            |index: u16, completes| Arrival { events: vec![index], completes, items: vec![item(4, index.into())], ..arrival(4, 0b1, 0) };
         gather.arrive(part(1, false));
         assert_eq!((released(&mut gather), gather.cursor()), (vec![4], JournalId(3)), "its first event is still to come");
         gather.arrive(part(0, true));
