@@ -119,11 +119,12 @@ impl Feeder {
     fn resume(&mut self, team: &str, from: JournalId) -> Option<JournalId> {
         let mut at = from;
         let mut step = RESUME_RECORDS;
-        while at < self.next {
+        let next = self.next;
+        while at < next {
             match self.shared.journal.read(at, step) {
                 Ok(records) if records.is_empty() => return Some(at),
                 Ok(records) => {
-                    for (id, record) in records.into_iter().filter(|(id, _)| *id < self.next) {
+                    for (id, record) in records.into_iter().filter(|(id, _)| *id < next) {
                         let full = self
                             .drain
                             .as_ref()
