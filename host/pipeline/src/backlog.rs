@@ -66,6 +66,8 @@ pub struct Piece {
     pub whole: bool,
     /// What they take in memory, about.
     pub bytes: usize,
+    /// How urgent they are; 0 comes first.
+    pub rank: usize,
 }
 
 /// Ranks: a live one of a severity, then one that is over; answers to what was before the backlog come right after what is critical.
@@ -263,7 +265,7 @@ impl Backlog {
             self.wakes.pop_front();
             self.events -= 1;
             let handed = self.handed(wake);
-            return Piece { events: vec![handed], whole: false, bytes: 0 };
+            return Piece { events: vec![handed], whole: false, bytes: 0, rank: RANKS };
         }
         self.look_over(now);
         if let Some((team, left)) = self.overdue {
@@ -317,7 +319,7 @@ impl Backlog {
             service.since = now;
         }
         let events = ids.into_iter().map(|id| self.handed(id)).collect();
-        Some(Piece { events, whole, bytes })
+        Some(Piece { events, whole, bytes, rank })
     }
 
     fn handed(&mut self, id: DecisionId) -> Handed {

@@ -2,7 +2,7 @@
 //!
 //! It begins after an outage, and when more comes in than can be decided; once it has caught up, records go their short way again.
 
-use crate::backlog::{AHEAD_OF_TEAM, Backlog, Event as Ahead, Handed, PIECE_EVENTS, Sign};
+use crate::backlog::{AHEAD_OF_TEAM, Backlog, Event as Ahead, Handed, PIECE_EVENTS, Piece, Sign};
 use crate::batch::{Item, Work};
 use crate::feeder::{EVENT_BYTES, Feeder, Share, cost, entity_of, events_of};
 use crate::gather::{Arrival, Cost};
@@ -30,6 +30,8 @@ const KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// What is behind, and the bodies of some of it.
 pub struct Drain {
     backlog: Backlog,
+    /// Taken for a round that it did not fit into, because it is less urgent.
+    held: Option<Piece>,
     kept: HashMap<JournalId, Arc<Record>>,
     kept_bytes: usize,
 }
@@ -75,7 +77,7 @@ impl Feeder {
     pub fn drain(&mut self) {
         let settings = &self.shared.settings;
         let backlog = Backlog::of((self.busy_events() / 4).min(PIECE_EVENTS), settings.in_flight_bytes / 4);
-        self.drain = Some(Drain { backlog, kept: HashMap::new(), kept_bytes: 0 });
+        self.drain = Some(Drain { backlog, held: None, kept: HashMap::new(), kept_bytes: 0 });
         let first = self.next;
         while !self.shared.is_stopping() {
             self.look_ahead();
@@ -194,10 +196,16 @@ impl Feeder {
         let mut round = Round::default();
         let (most, bytes_limit) = (ROUND_EVENTS.min(self.busy_events() / 2).max(1), self.shared.settings.in_flight_bytes / 4);
         let mut bytes = 0;
+        let mut rank = None;
         let Some(drain) = &mut self.drain else { return round };
         while round.events.len() < most && bytes <= bytes_limit {
-            let piece = drain.backlog.next(now);
+            let piece = drain.held.take().unwrap_or_else(|| drain.backlog.next(now));
             if piece.events.is_empty() {
+                break;
+            }
+            // A round is of one urgency, or its own order would undo the backlog's.
+            if *rank.get_or_insert(piece.rank) != piece.rank {
+                drain.held = Some(piece);
                 break;
             }
             bytes += piece.bytes;
