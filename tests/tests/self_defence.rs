@@ -1,6 +1,6 @@
 //! Self-defence: floods, storms, outages, faults of the disk and hostile bodies, against the release binary.
 //!
-//! Each story guards a promise and names the planted bugs that it was seen to fail on.
+//! Each story guards a promise and names the planted bugs that it has to fail on.
 #![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 #![allow(clippy::disallowed_methods)] // How long people wait is measured in real time.
 
@@ -67,7 +67,8 @@ fn wait_until_decided(story: &Story) {
 }
 
 /// P13: after an outage with 100,000 alerts queued, the critical one that came last pages first, within 5 s of the start; what fired and
-/// ended within the outage pages nobody. Planted bugs: a feeder that never drains (first in, first out), and one that hands out what is
+/// ended within the outage pages nobody. Seen to fail on a round that mixes urgencies, which pages in the
+/// order of the journal. Planted bugs: a feeder that never drains (first in, first out), and one that hands out what is
 /// over event by event.
 #[test]
 fn p13_an_outages_backlog_drains_most_critical_first_and_stale_pages_collapse() {
