@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// Events known ahead; about 40 MiB when each is an entity of its own.
-pub const AHEAD_EVENTS: usize = 262_144;
+/// Events known ahead; about 80 MiB when each is an entity of its own.
+pub const AHEAD_EVENTS: usize = 524_288;
+/// Of one team. What it has beyond stays in the journal for now, and others are looked at meanwhile.
+pub const AHEAD_OF_TEAM: usize = AHEAD_EVENTS / 4;
 /// Events that are committed as one piece, at most.
 pub const PIECE_EVENTS: usize = 1024;
 /// A team that waits so long gets a turn even where others have more urgent things to say.
@@ -64,6 +66,8 @@ pub struct Piece {
     pub whole: bool,
     /// What they take in memory, about.
     pub bytes: usize,
+    /// How urgent they are; 0 comes first.
+    pub rank: usize,
 }
 
 /// Ranks: a live one of a severity, then one that is over; answers to what was before the backlog come right after what is critical.
@@ -124,6 +128,8 @@ pub struct Backlog {
     /// How many events of each record wait here.
     records: BTreeMap<JournalId, u16>,
     services: HashMap<u32, Service>,
+    /// Teams that have more than their share: from which record on theirs were not looked at.
+    put_off: BTreeMap<String, JournalId>,
     looked_over: Duration,
     /// A team that has waited too long, and how many events it may have now.
     overdue: Option<(u32, i64)>,
@@ -142,6 +148,7 @@ impl Backlog {
             wakes: VecDeque::new(),
             records: BTreeMap::new(),
             services: HashMap::new(),
+            put_off: BTreeMap::new(),
             looked_over: Duration::ZERO,
             overdue: None,
             events: 0,
@@ -154,8 +161,44 @@ impl Backlog {
         self.events
     }
 
+    /// Nothing waits, here or put off.
+    pub fn is_empty(&self) -> bool {
+        self.events == 0 && self.put_off.is_empty()
+    }
+
     pub fn is_full(&self) -> bool {
         self.events >= AHEAD_EVENTS
+    }
+
+    /// Puts a record off if its team has its share here already, and all of that team's from then on.
+    pub fn puts_off(&mut self, team: &str, record: JournalId) -> bool {
+        if self.put_off.contains_key(team) {
+            return true;
+        }
+        let is_over = self.waiting_of(team) >= AHEAD_OF_TEAM;
+        if is_over {
+            self.put_off.insert(team.to_owned(), record);
+        }
+        is_over
+    }
+
+    /// A team whose records were put off and that has room again, and from which record on.
+    pub fn to_resume(&self) -> Option<(String, JournalId)> {
+        let has_room = |team: &&String| self.waiting_of(team) < AHEAD_OF_TEAM / 2;
+        self.put_off.iter().find(|(team, _)| has_room(team)).map(|(team, from)| (team.clone(), *from))
+    }
+
+    /// A team's records were looked at up to this one; `None`: all of them.
+    pub fn resumed(&mut self, team: &str, from: Option<JournalId>) {
+        match from {
+            Some(from) => drop(self.put_off.insert(team.to_owned(), from)),
+            None => drop(self.put_off.remove(team)),
+        }
+    }
+
+    /// How many events of a team wait.
+    pub fn waiting_of(&self, team: &str) -> usize {
+        self.names.get(team).and_then(|number| self.services.get(number)).map_or(0, |service| service.waiting)
     }
 
     /// Adds an event; they come in the order of their ids. `now`: since the start.
@@ -217,11 +260,12 @@ impl Backlog {
     pub fn next(&mut self, now: Duration) -> Piece {
         if let Some(wake) = self.wakes.front().copied()
             && self.records.first_key_value().is_some_and(|(first, _)| *first >= wake.record())
+            && self.put_off.values().all(|from| *from > wake.record())
         {
             self.wakes.pop_front();
             self.events -= 1;
             let handed = self.handed(wake);
-            return Piece { events: vec![handed], whole: false, bytes: 0 };
+            return Piece { events: vec![handed], whole: false, bytes: 0, rank: RANKS };
         }
         self.look_over(now);
         if let Some((team, left)) = self.overdue {
@@ -275,7 +319,7 @@ impl Backlog {
             service.since = now;
         }
         let events = ids.into_iter().map(|id| self.handed(id)).collect();
-        Some(Piece { events, whole, bytes })
+        Some(Piece { events, whole, bytes, rank })
     }
 
     fn handed(&mut self, id: DecisionId) -> Handed {
@@ -309,183 +353,4 @@ fn cut(events: &VecDeque<Waiting>, (most, bytes_limit): (usize, usize)) -> (usiz
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const NOW: Duration = Duration::ZERO;
-
-    fn alert<'a>(record: u64, team: &'a str, entity: &'a str, status: Status, severity: Severity) -> Event<'a> {
-        let id = DecisionId::new(JournalId(record), 0);
-        Event { id, team, integration: team, entity: Some(entity), sign: Sign::Alert(status, severity), bytes: 1 }
-    }
-
-    fn firing(record: u64, entity: &str, severity: Severity) -> Event<'_> {
-        alert(record, "shop", entity, Status::Firing, severity)
-    }
-
-    fn backlog() -> Backlog {
-        Backlog::of(PIECE_EVENTS, 1 << 20)
-    }
-
-    /// Pieces until nothing waits, as record numbers.
-    fn drained(backlog: &mut Backlog) -> Vec<Vec<u64>> {
-        let mut pieces = Vec::new();
-        loop {
-            let piece = backlog.next(NOW);
-            if piece.events.is_empty() {
-                assert_eq!((backlog.len(), backlog.records.len(), backlog.chains.len()), (0, 0, 0));
-                return pieces;
-            }
-            pieces.push(piece.events.iter().map(|handed| handed.id.record().0).collect());
-        }
-    }
-
-    #[test]
-    fn most_critical_first_and_a_critical_report_pulls_its_entitys_past() {
-        let mut backlog = backlog();
-        backlog.add(&firing(1, "disk", Severity::Warning), NOW);
-        backlog.add(&firing(2, "db", Severity::Info), NOW);
-        backlog.add(&firing(3, "web", Severity::Error), NOW);
-        backlog.add(&firing(4, "db", Severity::Critical), NOW);
-        backlog.add(&firing(5, "db", Severity::Info), NOW);
-        assert_eq!(drained(&mut backlog), [vec![2, 4, 5], vec![3], vec![1]]);
-    }
-
-    #[test]
-    fn what_is_over_goes_as_one_piece_and_after_what_is_live() {
-        let mut backlog = backlog();
-        backlog.add(&firing(1, "over", Severity::Critical), NOW);
-        backlog.add(&alert(2, "shop", "over", Status::Resolved, Severity::Info), NOW);
-        backlog.add(&firing(3, "live", Severity::Critical), NOW);
-        assert_eq!(backlog.next(NOW).events[0].id.record(), JournalId(3));
-        let over = backlog.next(NOW);
-        assert_eq!((over.whole, over.events.len()), (true, 2));
-    }
-
-    #[test]
-    fn an_answer_to_what_was_before_comes_right_after_the_critical() {
-        let mut backlog = backlog();
-        backlog.add(&firing(1, "b", Severity::Error), NOW);
-        backlog.add(&alert(2, "shop", "a", Status::Resolved, Severity::Info), NOW);
-        backlog.add(&firing(3, "c", Severity::Critical), NOW);
-        assert_eq!(drained(&mut backlog), [vec![3], vec![2], vec![1]]);
-    }
-
-    #[test]
-    fn a_wake_comes_after_everything_before_it() {
-        let mut backlog = backlog();
-        backlog.add(&firing(1, "a", Severity::Info), NOW);
-        backlog.add(&Event { sign: Sign::Wake, entity: None, ..firing(2, "", Severity::Info) }, NOW);
-        backlog.add(&firing(3, "b", Severity::Critical), NOW);
-        assert_eq!(drained(&mut backlog), [vec![3], vec![1], vec![2]]);
-    }
-
-    #[test]
-    fn a_team_that_waits_too_long_gets_a_turn_whatever_the_others_say() {
-        let mut backlog = backlog();
-        let names: Vec<String> = (0..5000).map(|n| format!("e{n}")).collect();
-        backlog.add(&alert(1, "calm", "disk", Status::Firing, Severity::Info), NOW);
-        for (n, name) in names.iter().enumerate() {
-            backlog.add(&alert(n as u64 + 2, "noisy", name, Status::Firing, Severity::Critical), NOW);
-        }
-        for _ in 0..2000 {
-            assert_ne!(backlog.next(NOW).events[0].id.record(), JournalId(1), "critical ones first");
-        }
-        assert_eq!(backlog.next(Duration::from_millis(1001)).events[0].id.record(), JournalId(1));
-    }
-
-    #[test]
-    fn a_chain_without_an_end_goes_turn_by_turn() {
-        let mut backlog = backlog();
-        for record in 1..=200 {
-            backlog.add(&firing(record, "db", Severity::Info), NOW);
-        }
-        let lengths: Vec<usize> = drained(&mut backlog).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [64, 64, 64, 8]);
-    }
-
-    #[derive(Debug, Clone)]
-    struct Any {
-        team: usize,
-        entity: Option<usize>,
-        sign: Sign,
-        record_goes_on: bool,
-        /// Take some pieces before it is added.
-        pieces: usize,
-    }
-
-    const TEAMS: [&str; 3] = ["shop", "ops", "data"];
-    const ENTITIES: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-    fn any() -> impl Strategy<Value = Any> {
-        let status = prop_oneof![Just(Status::Firing), Just(Status::Acknowledged), Just(Status::Resolved)];
-        let severity = (0..4_usize).prop_map(|n| Severity::ALL[n]);
-        let sign = prop_oneof![
-            12 => (status, severity).prop_map(|(status, severity)| Sign::Alert(status, severity)),
-            1 => Just(Sign::Command),
-            1 => Just(Sign::Host),
-            1 => Just(Sign::Aside),
-            1 => Just(Sign::Wake),
-        ];
-        (0..3_usize, 0..5_usize, sign, any_bool(), prop_oneof![9 => Just(0_usize), 1 => 1..6_usize]).prop_map(
-            |(team, entity, sign, goes_on, pieces)| {
-                let alert = matches!(sign, Sign::Alert(..));
-                Any { team, entity: alert.then_some(entity), sign, record_goes_on: alert && goes_on, pieces }
-            },
-        )
-    }
-
-    fn any_bool() -> impl Strategy<Value = bool> {
-        proptest::bool::ANY
-    }
-
-    proptest! {
-        /// Whatever comes and whenever it is asked: every event is handed out exactly once, in order within its entity, a wake after all
-        /// before it, and a record is complete with its last event and no earlier.
-        #[test]
-        fn every_event_once_and_in_order_within_its_entity(events in prop::collection::vec(any(), 1..120), piece in 1..9_usize) {
-            let mut backlog = Backlog::of(piece, 1 << 20);
-            let mut handed: Vec<Handed> = Vec::new();
-            let mut clock = NOW;
-            let (mut record, mut index) = (1_u64, 0_usize);
-            let mut ids = Vec::new();
-            for (place, event) in events.iter().enumerate() {
-                for _ in 0..event.pieces {
-                    clock += Duration::from_millis(400);
-                    // A record is handed over to the backlog whole before the next piece is asked for.
-                    if index == 0 {
-                        handed.extend(backlog.next(clock).events);
-                    }
-                }
-                let id = DecisionId::new(JournalId(record), index);
-                ids.push(id);
-                let entity = event.entity.map(|n| ENTITIES[n]);
-                let integration = if place % 2 == 0 { "x" } else { "y" };
-                backlog.add(&Event { id, team: TEAMS[event.team], integration, entity, sign: event.sign, bytes: place * 1000 }, clock);
-                let next_too = events.get(place + 1).is_some_and(|next| matches!(next.sign, Sign::Alert(..)));
-                if event.record_goes_on && next_too { index += 1 } else { (record, index) = (record + 1, 0) }
-            }
-            loop {
-                let piece = backlog.next(clock);
-                if piece.events.is_empty() { break }
-                handed.extend(piece.events);
-            }
-            let mut sorted: Vec<DecisionId> = handed.iter().map(|handed| handed.id).collect();
-            let order: HashMap<DecisionId, usize> = sorted.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-            sorted.sort();
-            prop_assert_eq!(&sorted, &ids, "each exactly once");
-            for (i, one) in events.iter().enumerate() {
-                for (j, other) in events.iter().enumerate().skip(i + 1) {
-                    let same = one.entity.is_some() && one.entity == other.entity && one.team == other.team;
-                    let wake = other.sign == Sign::Wake;
-                    prop_assert!(!(same || wake) || order[&ids[i]] < order[&ids[j]], "{i} before {j}");
-                }
-            }
-            for (place, one) in handed.iter().enumerate() {
-                let later = handed[place + 1..].iter().any(|other| other.id.record() == one.id.record());
-                prop_assert_eq!(one.completes, !later);
-            }
-        }
-    }
-}
+mod tests;

@@ -2,10 +2,11 @@
 //!
 //! It begins after an outage, and when more comes in than can be decided; once it has caught up, records go their short way again.
 
-use crate::backlog::{Backlog, Event as Ahead, Handed, PIECE_EVENTS, Sign};
+use crate::backlog::{AHEAD_OF_TEAM, Backlog, Event as Ahead, Handed, PIECE_EVENTS, Piece, Sign};
 use crate::batch::{Item, Work};
 use crate::feeder::{EVENT_BYTES, Feeder, Share, cost, entity_of, events_of};
 use crate::gather::{Arrival, Cost};
+use crate::shared::LOOK_UP;
 use domain::alert::{Severity, Status};
 use domain::command::Operation;
 use domain::id::{DecisionId, JournalId};
@@ -21,12 +22,16 @@ use std::time::Duration;
 const BEHIND_RECORDS: u64 = 1024;
 /// Events that are handed out in one go. Within it the order is that of the journal, so that records need not be taken apart finely.
 const ROUND_EVENTS: usize = 1024;
+/// Records that are read at once while a team's are resumed.
+const RESUME_RECORDS: usize = 256;
 /// Bytes of bodies that are kept while their events wait; further ones are read again.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// What is behind, and the bodies of some of it.
 pub struct Drain {
     backlog: Backlog,
+    /// Taken for a round that it did not fit into, because it is less urgent.
+    held: Option<Piece>,
     kept: HashMap<JournalId, Arc<Record>>,
     kept_bytes: usize,
 }
@@ -72,12 +77,18 @@ impl Feeder {
     pub fn drain(&mut self) {
         let settings = &self.shared.settings;
         let backlog = Backlog::of((self.busy_events() / 4).min(PIECE_EVENTS), settings.in_flight_bytes / 4);
-        self.drain = Some(Drain { backlog, kept: HashMap::new(), kept_bytes: 0 });
+        self.drain = Some(Drain { backlog, held: None, kept: HashMap::new(), kept_bytes: 0 });
         let first = self.next;
         while !self.shared.is_stopping() {
             self.look_ahead();
             let round = self.round();
-            if round.events.is_empty() || !self.hand_round(round) {
+            if round.events.is_empty() {
+                if self.drain.as_ref().is_none_or(|drain| drain.backlog.is_empty()) {
+                    break;
+                }
+                // What is left could not be read; it is tried again.
+                std::thread::sleep(LOOK_UP);
+            } else if !self.hand_round(round) {
                 break;
             }
         }
@@ -96,13 +107,70 @@ impl Feeder {
                 self.pull(Duration::ZERO);
             }
         }
+        while let Some((team, from)) = self.drain.as_ref().and_then(|drain| drain.backlog.to_resume()) {
+            let left = self.resume(&team, from);
+            let Some(drain) = &mut self.drain else { return };
+            drain.backlog.resumed(&team, left);
+            if left == Some(from) {
+                return;
+            }
+        }
     }
 
-    /// Notes what a record says; `false`: there is no room for more.
+    /// Looks at the records of one team that were put off; gives the first that still is.
+    fn resume(&mut self, team: &str, from: JournalId) -> Option<JournalId> {
+        let mut at = from;
+        let mut step = RESUME_RECORDS;
+        let next = self.next;
+        while at < next {
+            match self.shared.journal.read(at, step) {
+                Ok(records) if records.is_empty() => return Some(at),
+                Ok(records) => {
+                    for (id, record) in records.into_iter().filter(|(id, _)| *id < next) {
+                        let full = self
+                            .drain
+                            .as_ref()
+                            .is_none_or(|drain| drain.backlog.is_full() || drain.backlog.waiting_of(team) >= AHEAD_OF_TEAM);
+                        if full || self.shared.is_stopping() {
+                            return Some(id);
+                        }
+                        if team_of(&record) == Some(team) {
+                            self.note(id, record);
+                        }
+                        at = JournalId(id.0 + 1);
+                    }
+                    step = RESUME_RECORDS;
+                }
+                Err(JournalError::Unreadable(id, why)) if id == at => {
+                    // It could be read a moment ago, or was listed then. The next start lists it in any case.
+                    tracing::error!(record = id.0, why, "a journal record cannot be read again");
+                    at = JournalId(id.0 + 1);
+                }
+                Err(JournalError::Unreadable(..)) => step = 1,
+                Err(error) => {
+                    self.wait_for_journal(&error.to_string());
+                    return Some(at);
+                }
+            }
+        }
+        None
+    }
+
+    /// Looks at the next record; `false`: there is no room for more.
     pub fn look_at(&mut self, id: JournalId, record: Arc<Record>) -> bool {
-        let now = self.shared.clock.elapsed();
         self.next = JournalId(id.0 + 1);
         let Some(drain) = &mut self.drain else { return false };
+        if team_of(&record).is_some_and(|team| drain.backlog.puts_off(team, id)) {
+            return true;
+        }
+        self.note(id, record);
+        self.drain.as_ref().is_some_and(|drain| !drain.backlog.is_full())
+    }
+
+    /// Notes what a record says.
+    fn note(&mut self, id: JournalId, record: Arc<Record>) {
+        let now = self.shared.clock.elapsed();
+        let Some(drain) = &mut self.drain else { return };
         let count = events_of(&record);
         let bytes = cost(&record).bytes / count.max(1);
         let mut waits = false;
@@ -115,14 +183,12 @@ impl Feeder {
             let (team, integration, entity, sign) = words_of(&record, index);
             drain.backlog.add(&Ahead { id: decision, team, integration, entity, sign, bytes }, now);
         }
-        let full = drain.backlog.is_full();
         if waits {
             drain.keep(id, record);
         } else {
             // Nothing of it is left to decide, but the cursor has to pass it.
             self.send(Arrival::whole(id, Cost::default()), None, Vec::new());
         }
-        !full
     }
 
     fn round(&mut self) -> Round {
@@ -130,10 +196,16 @@ impl Feeder {
         let mut round = Round::default();
         let (most, bytes_limit) = (ROUND_EVENTS.min(self.busy_events() / 2).max(1), self.shared.settings.in_flight_bytes / 4);
         let mut bytes = 0;
+        let mut rank = None;
         let Some(drain) = &mut self.drain else { return round };
         while round.events.len() < most && bytes <= bytes_limit {
-            let piece = drain.backlog.next(now);
+            let piece = drain.held.take().unwrap_or_else(|| drain.backlog.next(now));
             if piece.events.is_empty() {
+                break;
+            }
+            // A round is of one urgency, or its own order would undo the backlog's.
+            if *rank.get_or_insert(piece.rank) != piece.rank {
+                drain.held = Some(piece);
                 break;
             }
             bytes += piece.bytes;
@@ -226,6 +298,14 @@ impl Feeder {
     fn lost(&self, id: DecisionId, why: &str) -> Item {
         tracing::error!(record = id.record().0, why, "a journal record cannot be read");
         Item { id, at: self.shared.clock.now(), work: Work::Unreadable(format!("read its record: {why}")) }
+    }
+}
+
+/// Whose record it is, if it is a sender's.
+fn team_of(record: &Record) -> Option<&str> {
+    match &record.entry {
+        Entry::Taken { from, .. } | Entry::Parked { from, .. } | Entry::Rejected { from, .. } => Some(from.team.as_str()),
+        Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => None,
     }
 }
 
