@@ -131,7 +131,7 @@ impl Doors {
         let Some(interactions) = &self.interactions else { return Err(Fault::Unavailable("nobody hears answers here".to_owned())) };
         let limit = integration.body_limit_bytes.min(INTERACTION_LIMIT_BYTES);
         match body::read(body, announced, limit, SLOW).await {
-            Ok(body) => Ok(interactions.hear(&integration, Inbound { body: body.into(), ..inbound }).await),
+            Ok(body) => Ok(interactions.hear(&integration, Inbound { body, ..inbound }).await),
             Err(Unread::TooLarge(_)) => Err(Fault::TooLarge(limit)),
             Err(Unread::Broken(reason)) => Err(Fault::Unread(reason)),
         }
