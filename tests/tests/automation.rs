@@ -4,6 +4,7 @@
 use reveille_tests::Story;
 use reveille_tests::browser::{Browser, PHONE};
 use reveille_tests::phones::Ring;
+use reveille_tests::server::Options;
 use reveille_tests::story::Setting;
 use serde_json::json;
 
@@ -12,14 +13,9 @@ fn automated(rules: &str, more: &str) -> Story {
     let alerts = std::fs::read_to_string(reveille_tests::place::root().join("tests/config/alerts.yaml")).unwrap();
     let automate = format!("automate:\n  - plugin: webhook-actions\n    settings:\n      rules:\n{rules}{more}route:\n  - plugin: route");
     let alerts = alerts.replace("route:\n  - plugin: route", &automate) + "---\nkind: Grant\nid: webhook-actions\nsecrets: [hooks]\n";
-    let secret = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secret.path(), "s3cret").unwrap();
-    let toml = format!("[secrets.hooks]\nfile = {:?}\nhosts = [\"127.0.0.1\"]\n", secret.path().display().to_string());
-    let mut story = Story::set_up(Setting { toml, documents: vec![("alerts.yaml".into(), alerts)], ..Setting::default() });
-    story.server.start();
-    // Read at the start.
-    drop(secret);
-    story
+    let toml = "[secrets.hooks]\nenv = \"HOOKS_SECRET\"\nhosts = [\"127.0.0.1\"]\n".into();
+    let options = Options { environment: vec![("HOOKS_SECRET".into(), "s3cret".into())], ..Options::default() };
+    Story::with(Setting { options, toml, documents: vec![("alerts.yaml".into(), alerts)], ..Setting::default() })
 }
 
 const RESTART: &str = r#"        - name: restart

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::Story;
+use reveille_tests::server::Options;
 use reveille_tests::slack::{Posted, SIGNING_SECRET, Slack, TOKEN, pressed};
 use reveille_tests::story::{MONDAY_NIGHT_MS, Setting};
 use serde_json::{Value, json};
@@ -19,21 +20,14 @@ fn in_slack() -> (Story, Slack) {
     let chat = format!(
         "kind: Channel\nid: chat-slack\nsettings: {settings}\n---\nkind: Integration\nid: shop-slack\nteam: shop\ninteract:\n  plugin: chat-slack\n  settings: {settings}\n---\nkind: Grant\nid: chat-slack\nsecrets: [slack-token]\nkeys: [slack-signing]\n"
     );
-    let dir = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    };
     let toml = format!(
-        "[[egress.allow]]\nhost = \"127.0.0.1\"\nports = [{}]\nprivate = true\nplugins = [\"chat-slack\"]\n[secrets.slack-token]\nfile = {:?}\nhosts = [\"127.0.0.1\"]\n[keys.slack-signing]\nfile = {:?}\nalgorithms = [\"hmac-sha256\"]\n",
-        slack.address.port(),
-        file("token", TOKEN),
-        file("signing", SIGNING_SECRET)
+        "[[egress.allow]]\nhost = \"127.0.0.1\"\nports = [{}]\nprivate = true\nplugins = [\"chat-slack\"]\n[secrets.slack-token]\nenv = \"SLACK_TOKEN\"\nhosts = [\"127.0.0.1\"]\n[keys.slack-signing]\nenv = \"SLACK_SIGNING\"\nalgorithms = [\"hmac-sha256\"]\n",
+        slack.address.port()
     );
+    let environment = [("SLACK_TOKEN", TOKEN), ("SLACK_SIGNING", SIGNING_SECRET)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = Options { environment: environment.into(), ..Options::default() };
     let documents = vec![("people.yaml".into(), people), ("chat.yaml".into(), chat)];
-    let mut story = Story::set_up(Setting { toml, documents, ..Setting::default() });
-    story.server.start();
+    let mut story = Story::with(Setting { options, toml, documents, ..Setting::default() });
     story.victorops("CRITICAL", "db", json!({ "entity_display_name": "Database is down" }));
     story.settle();
     (story, slack)

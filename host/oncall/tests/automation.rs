@@ -9,11 +9,16 @@ use domain::automation::{ActionState, StoredAction};
 use domain::command::{Actor, Priority};
 use domain::escalation::{Destination, Target, Urgency};
 use domain::id::IncidentId;
+use domain::incident::Window;
 use domain::inbound::Method;
 use domain::page::HttpRequest;
+use domain::state::{Generations, StateEntry, StateSpace, StateValue, StateWrite, Touch};
+use domain::time::Millis;
 use oncall::approval::{Decided, decide};
-use ports::plugin::IncidentEvent;
-use ports::{Automated, CallFailure, Clock as _};
+use ports::hot::{HotStatus, WindowKey};
+use ports::plugin::{IncidentEvent, StateLimits};
+use ports::{Automated, CallFailure, Clock as _, HotState, StateFault, StateSlot};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use world::{Answer, World, doer};
 
@@ -261,4 +266,88 @@ async fn an_escalation_is_an_event_and_incidents_of_others_are_none() {
     world.open(|incident| incident.integration = None).await;
     world.pass(301).await;
     assert_eq!(*heard.lock().unwrap(), ["1 Escalated(1)", "1 Escalated(2)"]);
+}
+
+/// A hot state of one space, whose first touch comes from elsewhere and is committed late.
+#[derive(Default)]
+struct Hot {
+    asked: AtomicU64,
+    order: Arc<AtomicU64>,
+    told: Mutex<Vec<(Touch, Generations)>>,
+}
+
+struct Slot {
+    order: Arc<AtomicU64>,
+    space: Mutex<Option<Arc<StateSpace>>>,
+}
+
+impl StateSlot for Slot {
+    fn open(&self, space: &Arc<StateSpace>, _: StateLimits, _: Millis) -> Result<(), StateFault> {
+        *self.space.lock().unwrap() = Some(Arc::clone(space));
+        Ok(())
+    }
+    fn get(&self, _: &str) -> Result<Option<StateEntry>, StateFault> {
+        Ok(None)
+    }
+    fn set(&self, _: &str, _: &[u8], _: u32) -> Result<u64, StateFault> {
+        Err(StateFault::Unavailable)
+    }
+    fn replace(&self, _: &str, _: Option<u64>, _: &[u8], _: u32) -> Result<u64, StateFault> {
+        Err(StateFault::Unavailable)
+    }
+    fn add(&self, _: &str, _: i32, _: u32) -> Result<i64, StateFault> {
+        Ok(1)
+    }
+    fn delete(&self, _: &str) -> Result<(), StateFault> {
+        Ok(())
+    }
+    fn close(&self, keep: bool) -> Option<Touch> {
+        let space = self.space.lock().unwrap().take().filter(|_| keep)?;
+        // The first of this space was somebody else's.
+        let order = self.order.fetch_add(1, Ordering::SeqCst) + 2;
+        let entry = StateEntry { value: StateValue::Counter(order.cast_signed()), version: order, expires_at: Millis(i64::MAX) };
+        Some(Touch { space, order, writes: vec![StateWrite { key: "events".into(), entry: Some(entry) }] })
+    }
+}
+
+impl HotState for Hot {
+    fn slot(&self) -> Arc<dyn StateSlot> {
+        Arc::new(Slot { order: Arc::clone(&self.order), space: Mutex::default() })
+    }
+    fn committed_order(&self, _: &StateSpace) -> u64 {
+        // Nothing, at the first looks; then the stranger's; then ours.
+        match self.asked.fetch_add(1, Ordering::SeqCst) {
+            0..5 => 0,
+            _ => 1 + self.told.lock().unwrap().len() as u64,
+        }
+    }
+    fn windows(&self, keys: &[WindowKey]) -> Vec<Option<Window>> {
+        vec![None; keys.len()]
+    }
+    fn learned(&self, _: &[(WindowKey, Window)]) {}
+    fn committed(&self, touches: &[Touch], _: &[(WindowKey, Window)], generations: &Generations) {
+        self.told.lock().unwrap().extend(touches.iter().map(|touch| (touch.clone(), *generations)));
+    }
+    fn expire(&self, _: Millis) {}
+    fn status(&self) -> HotStatus {
+        HotStatus::default()
+    }
+}
+
+/// Planted bug that this finds: a touch that is committed as soon as its call ends, before those that it saw.
+#[tokio::test]
+async fn what_a_plugin_remembers_is_committed_in_its_turn_with_its_actions() {
+    let hot = Arc::new(Hot::default());
+    let (automated, _) = on_open(vec![call("a", Risk::Dangerous)]);
+    let world = World::remembering(vec![automated], Arc::<Hot>::clone(&hot));
+    let id = opened(&world).await;
+    assert!(hot.asked.load(Ordering::SeqCst) >= 6, "it waited for the touch before its own");
+    assert_eq!(actions(&world, id).await.len(), 1);
+    let told = hot.told.lock().unwrap().clone();
+    assert_eq!(told.len(), 1);
+    let space = StateSpace { plugin: "actions".into(), schema: 1, team: "shop".into() };
+    assert_eq!((&*told[0].0.space, told[0].0.order), (&space, 2));
+    assert_eq!(told[0].1.0.iter().sum::<u64>(), 1, "its partition was counted once");
+    let rows = world.store.view(move |view| view.plugin_state(&space)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| (row.key.as_str(), &row.entry.value)).collect::<Vec<_>>(), [("events", &StateValue::Counter(2))]);
 }

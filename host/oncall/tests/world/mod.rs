@@ -12,7 +12,7 @@ use domain::expiry::Availability;
 use domain::id::{AlertId, IncidentId, PipelineId, Revision, UserId};
 use domain::inbound::{Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{ContactMethod, Door, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::installation::{ContactMethod, Door, Grant, Installation, Integration, OnFailure, PluginUse, Team, User};
 use domain::interaction::{Came, Interaction};
 use domain::journal::Sender;
 use domain::page::{Delivery, HttpRequest, HttpResponse, Mail, Request, Response};
@@ -22,10 +22,10 @@ use domain::timeline::LineKind;
 use domain::transition::{Ground, Moment, Said, obey};
 use oncall::{LinkSigner, OnCall, Parts};
 use ports::egress::OnBehalf;
-use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo};
+use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo, StateLimits};
 use ports::{
-    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, Instance, Live, Placed, Plugin, Snapshot,
-    Stages, Store, Wakes,
+    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, Instance, Live, HotState, Placed, Plugin, Snapshot,
+    Stages, StateSlot, Store, Wakes,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -297,6 +297,7 @@ pub fn installation() -> Installation {
         ]
         .into(),
         integrations: [(prometheus.id.clone(), prometheus), ("chat".into(), chat())].into(),
+        grants: [("actions".into(), Grant { state: true, ..Grant::default() })].into(),
         default_policy: "fallback".into(),
         ..Installation::default()
     }
@@ -332,13 +333,16 @@ pub struct Doer {
 struct DoerInstance {
     automate: Arc<Automate>,
     read: Arc<Read>,
+    /// Counts its events there.
+    slot: Option<Arc<dyn StateSlot>>,
 }
 
 pub fn doer(
     name: &str,
     automate: impl Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync + 'static,
 ) -> Arc<dyn Plugin> {
-    let info = plugin(name, false, |_| Ok(vec![])).info().clone();
+    let mut info = plugin(name, false, |_| Ok(vec![])).info().clone();
+    info.state = Some(StateLimits { schema: 1, keys: 10, bytes: 1000 });
     Arc::new(Doer { info, automate: Arc::new(automate), read: Arc::new(|_| no()) })
 }
 
@@ -353,7 +357,10 @@ impl Plugin for Doer {
         &self.info
     }
     fn instance(&self) -> Box<dyn Instance> {
-        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read) })
+        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: None })
+    }
+    fn stateful(&self, slot: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: Some(slot) })
     }
 }
 
@@ -380,6 +387,9 @@ impl Instance for DoerInstance {
         no()
     }
     fn automate(&mut self, event: &IncidentEvent) -> Result<Vec<Action>, CallFailure> {
+        if let Some(slot) = &self.slot {
+            slot.add("events", 1, 60).unwrap();
+        }
         (self.automate)(event)
     }
     fn read(&mut self, inbound: &Inbound) -> Result<Interaction, CallFailure> {
@@ -439,25 +449,31 @@ pub struct World {
     pub wakes: Arc<Wakes>,
     pub links: Arc<LinkSigner>,
     pub commands: Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
     pub oncall: Arc<OnCall>,
 }
 
 impl World {
     /// Routes by `route`; ntfy and mail are rendered unless `notify` says otherwise.
     pub fn start(route: Vec<Arc<dyn Plugin>>, notify: Vec<(&str, Arc<dyn Plugin>)>) -> Self {
-        Self::whole(route, notify, Vec::new(), Vec::new())
+        Self::whole(route, notify, Vec::new(), Vec::new(), None)
     }
 
     /// Pages as usual, and does what `automate` says.
     pub fn automated(automate: Vec<Automated>) -> Self {
         let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
-        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], automate, Vec::new())
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], automate, Vec::new(), None)
+    }
+
+    /// [`World::automated`], where plugins remember.
+    pub fn remembering(automate: Vec<Automated>, hot: Arc<dyn HotState>) -> Self {
+        Self::whole(vec![broken("route")], vec![("ntfy", notifier("ntfy"))], automate, Vec::new(), Some(hot))
     }
 
     /// Pages as usual by a plugin called `ntfy`, and hears people through `listener`.
     pub fn hearing(listener: Arc<dyn Plugin>) -> Self {
         let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
-        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], Vec::new(), vec![listener])
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], Vec::new(), vec![listener], None)
     }
 
     fn whole(
@@ -465,6 +481,7 @@ impl World {
         notify: Vec<(&str, Arc<dyn Plugin>)>,
         automate: Vec<Automated>,
         listeners: Vec<Arc<dyn Plugin>>,
+        hot: Option<Arc<dyn HotState>>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(watch::Sender::new(START)));
@@ -482,8 +499,8 @@ impl World {
         }));
         let (alarms, wakes, links) = (Arc::new(Alarms::default()), Arc::new(Wakes::default()), Arc::new(LinkSigner::new([7; 32])));
         let commands = Arc::new(TestCommands { store: store.clone(), clock: clock.clone(), unheard: Mutex::default() });
-        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links, &commands);
-        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, commands, oncall }
+        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links, &commands, hot.clone());
+        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, commands, hot, oncall }
     }
 
     /// The usual one: `route` sends everything to `primary`, one plugin serves ntfy and mail.
@@ -498,7 +515,7 @@ impl World {
     }
 
     pub fn up(&mut self) {
-        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links, &self.commands);
+        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links, &self.commands, self.hot.clone());
     }
 
     /// Opens an incident that waits for the router.
@@ -607,6 +624,7 @@ fn launch(
     wakes: &Arc<Wakes>,
     links: &Arc<LinkSigner>,
     commands: &Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
 ) -> Arc<OnCall> {
     OnCall::start(Parts {
         store: store.clone(),
@@ -614,7 +632,7 @@ fn launch(
         egress: phones.clone(),
         alarm: alarms.clone(),
         commands: commands.clone(),
-        hot: None,
+        hot,
         live: live.clone(),
         wakes: wakes.clone(),
         links: links.clone(),
