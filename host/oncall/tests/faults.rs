@@ -73,7 +73,7 @@ async fn a_transaction_that_fails_is_done_again() {
     }
 }
 
-/// Planted bug that this finds: an event that is deleted before its actions are stored.
+/// Planted bug that this finds: an idempotency key that counts the tries.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_at_any_edge_neither_loses_nor_repeats_an_action() {
     for point in [
