@@ -9,6 +9,7 @@ pub mod peers;
 pub mod phones;
 pub mod place;
 pub mod server;
+pub mod slack;
 pub mod story;
 
 pub use story::Story;

@@ -288,6 +288,7 @@ async fn a_revoked_key_is_taken_no_longer_than_ten_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let house = house(&dir, EngineSettings::default()).await;
     let parts = CompatParts {
+        interactions: None,
         engine: Arc::clone(&house.engine),
         store: Arc::clone(&house.store),
         clock: house.clock(),

@@ -281,9 +281,11 @@ pub struct IntegrationDocument {
     pub team: Name,
     /// The plugin that reads the reports it sends. This or `interact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Use")]
     pub normalize: Option<Use>,
     /// The plugin that reads what people answer there, such as a pressed button in a chat. This or `normalize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Use")]
     pub interact: Option<Use>,
     /// The pipeline that its alerts go through; default: `default`, which has no stages unless a document defines them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -108,7 +108,9 @@ impl Automation {
     }
 
     async fn ask(&self, snapshot: &Arc<Snapshot>, automated: Automated, seen: IncidentView, event: &QueuedEvent) -> Asked {
-        let (plugin, hot, revision) = (Arc::clone(&automated.plugin), self.house.parts.hot.clone(), snapshot.revision);
+        let (plugin, revision) = (Arc::clone(&automated.plugin), snapshot.revision);
+        let may_remember = snapshot.installation.grants.get(&plugin.cite().name).is_some_and(|grant| grant.state);
+        let hot = self.house.parts.hot.clone().filter(|_| may_remember);
         let (asked_about, now) = (IncidentEvent { at: event.at, change: event.change.clone(), incident: seen }, self.house.now());
         metrics::counter!("reveille_oncall_automation_events_total", "change" => event.change.as_str()).increment(1);
         let answer = self.plugins.run(move |instances| ask(instances, revision, &plugin, hot.as_ref(), &asked_about, now)).await;

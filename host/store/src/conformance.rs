@@ -2,6 +2,7 @@
 //!
 //! A case gets a fresh [`Subject`] and opens, drops and opens again what it stores. Cases panic where the subject is wrong.
 
+mod actions;
 mod alerts;
 mod incidents;
 mod installation;
@@ -30,7 +31,7 @@ pub type Case = (&'static str, fn(&dyn Subject));
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, incidents::CASES, pages::CASES, installation::CASES, jobs::CASES, journal::CASES].concat()
+    [alerts::CASES, incidents::CASES, pages::CASES, actions::CASES, installation::CASES, jobs::CASES, journal::CASES].concat()
 }
 
 /// Longest wait for anything.

@@ -1,23 +1,32 @@
 //! A small installation around the reconcilers: the real store, a clock that stands until told, phones and plugins that do as told.
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part of it, and a test may unwrap.
 
+use domain::action::{Action, Change};
 use domain::alert::{Alert, Severity, Status};
-use domain::command::Notice;
+use domain::automation::QueuedEvent;
+use domain::command::{Command, Notice, Subject};
 use domain::contact::Contact;
 use domain::decision::{Grouping, Patch, PluginRef, Stage, Verdict};
 use domain::escalation::{Destination, Policy, Step, Target, Urgency};
-use domain::id::{IncidentId, PipelineId, Revision, UserId};
-use domain::inbound::{Inbound, Method, Normalized, Refusal};
+use domain::expiry::Availability;
+use domain::id::{AlertId, IncidentId, PipelineId, Revision, UserId};
+use domain::inbound::{Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{ContactMethod, Door, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::installation::{ContactMethod, Door, Grant, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::interaction::{Came, Interaction};
+use domain::journal::Sender;
 use domain::page::{Delivery, HttpRequest, HttpResponse, Mail, Request, Response};
 use domain::schedule::{Rotation, Turn};
 use domain::time::Millis;
 use domain::timeline::LineKind;
+use domain::transition::{Ground, Moment, Said, obey};
 use oncall::{LinkSigner, OnCall, Parts};
 use ports::egress::OnBehalf;
-use ports::plugin::{IncidentView, Page, PluginInfo};
-use ports::{Alarm, BoxFuture, CallFailure, Clock, Egress, EgressError, Instance, Live, Placed, Plugin, Snapshot, Stages, Store, Wakes};
+use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo, StateLimits};
+use ports::{
+    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, Instance, Live, HotState, Placed, Plugin, Snapshot,
+    Stages, StateSlot, Store, Wakes,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,6 +60,7 @@ impl Clock for TestClock {
 #[derive(Debug, Clone)]
 pub enum Answer {
     Status(u16),
+    Says(u16, &'static str),
     Unreachable,
     Refused,
 }
@@ -96,11 +106,12 @@ impl Phones {
 
 impl Egress for Phones {
     fn http(&self, request: HttpRequest, _: OnBehalf) -> BoxFuture<'static, Result<HttpResponse, EgressError>> {
-        let key = request.headers.iter().find(|(n, _)| n == "key").map(|(_, v)| v.clone()).unwrap_or_default();
+        let key = request.headers.iter().find(|(n, _)| n == "key" || n == "idempotency-key").map(|(_, v)| v.clone()).unwrap_or_default();
         let answer = self.take(&request.url, key, String::from_utf8_lossy(&request.body).into_owned());
         Box::pin(async move {
             match answer {
                 Answer::Status(status) => Ok(HttpResponse { status, headers: vec![], body: vec![] }),
+                Answer::Says(status, text) => Ok(HttpResponse { status, headers: vec![], body: text.as_bytes().to_vec() }),
                 Answer::Unreachable => Err(EgressError::Unreachable("connection refused".into())),
                 Answer::Refused => Err(EgressError::Refused("not on the allow-list".into())),
             }
@@ -112,7 +123,7 @@ impl Egress for Phones {
         Box::pin(async move {
             match answer {
                 Answer::Status(200) => Ok((250, "ok".into())),
-                Answer::Status(code) => Ok((code, "no".into())),
+                Answer::Status(code) | Answer::Says(code, _) => Ok((code, "no".into())),
                 Answer::Unreachable => Err(EgressError::Unreachable("connection refused".into())),
                 Answer::Refused => Err(EgressError::Refused("not on the allow-list".into())),
             }
@@ -286,14 +297,146 @@ pub fn installation() -> Installation {
             policy("fallback", 0, 60, vec![(0, Target::User("carol".into()))]),
         ]
         .into(),
-        integrations: [(prometheus.id.clone(), prometheus)].into(),
+        integrations: [(prometheus.id.clone(), prometheus), ("chat".into(), chat())].into(),
+        grants: [("actions".into(), Grant { state: true, ..Grant::default() })].into(),
         default_policy: "fallback".into(),
         ..Installation::default()
     }
 }
 
+/// Where people answer.
+pub fn chat() -> Integration {
+    Integration {
+        id: "chat".into(),
+        team: "shop".into(),
+        door: Door::Interact(PluginUse { plugin: "ntfy".into(), settings: "{}".into(), on_failure: OnFailure::Skip }),
+        pipeline: "main".into(),
+        default_policy: None,
+        body_limit_bytes: 1 << 20,
+        expire_after_seconds: None,
+    }
+}
+
 pub fn to_policy(id: &str, urgency: Urgency) -> Destination {
     Destination { target: Target::Policy(id.into()), urgency, reason: "checkout belongs to shop".into() }
+}
+
+type Automate = dyn Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync;
+type Read = dyn Fn(&Inbound) -> Result<Interaction, CallFailure> + Send + Sync;
+
+/// A plugin that acts, or hears people.
+pub struct Doer {
+    info: PluginInfo,
+    automate: Arc<Automate>,
+    read: Arc<Read>,
+}
+
+struct DoerInstance {
+    automate: Arc<Automate>,
+    read: Arc<Read>,
+    /// Counts its events there.
+    slot: Option<Arc<dyn StateSlot>>,
+}
+
+pub fn doer(
+    name: &str,
+    automate: impl Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync + 'static,
+) -> Arc<dyn Plugin> {
+    let mut info = plugin(name, false, |_| Ok(vec![])).info().clone();
+    info.state = Some(StateLimits { schema: 1, keys: 10, bytes: 1000 });
+    Arc::new(Doer { info, automate: Arc::new(automate), read: Arc::new(|_| no()) })
+}
+
+/// Reads what the closure says, and answers with one line per result.
+pub fn listener(name: &str, read: impl Fn(&Inbound) -> Result<Interaction, CallFailure> + Send + Sync + 'static) -> Arc<dyn Plugin> {
+    let info = plugin(name, false, |_| Ok(vec![])).info().clone();
+    Arc::new(Doer { info, automate: Arc::new(|_| no()), read: Arc::new(read) })
+}
+
+impl Plugin for Doer {
+    fn info(&self) -> &PluginInfo {
+        &self.info
+    }
+    fn instance(&self) -> Box<dyn Instance> {
+        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: None })
+    }
+    fn stateful(&self, slot: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: Some(slot) })
+    }
+}
+
+impl Instance for DoerInstance {
+    fn normalize(&mut self, _: &Inbound) -> Result<Result<Normalized, Refusal>, CallFailure> {
+        no()
+    }
+    fn enrich(&mut self, _: &Alert) -> Result<Patch, CallFailure> {
+        no()
+    }
+    fn filter(&mut self, _: &Alert) -> Result<Verdict, CallFailure> {
+        no()
+    }
+    fn dedupe(&mut self, _: &Alert) -> Result<Option<Grouping>, CallFailure> {
+        no()
+    }
+    fn route(&mut self, _: &IncidentView) -> Result<Vec<Destination>, CallFailure> {
+        no()
+    }
+    fn render(&mut self, _: &Page) -> Result<Request, CallFailure> {
+        no()
+    }
+    fn interpret(&mut self, _: &Page, _: u32, _: &Response) -> Result<Delivery, CallFailure> {
+        no()
+    }
+    fn automate(&mut self, event: &IncidentEvent) -> Result<Vec<Action>, CallFailure> {
+        if let Some(slot) = &self.slot {
+            slot.add("events", 1, 60).unwrap();
+        }
+        (self.automate)(event)
+    }
+    fn read(&mut self, inbound: &Inbound) -> Result<Interaction, CallFailure> {
+        (self.read)(inbound)
+    }
+    fn answer(&mut self, _: &Inbound, results: &[Came]) -> Result<Option<Reply>, CallFailure> {
+        let lines: Vec<String> = results.iter().map(|came| format!("{came:?}")).collect();
+        Ok(Some(Reply { status: 200, content_type: "text/plain".into(), body: lines.join("\n").into_bytes() }))
+    }
+}
+
+/// The committer's part in commands, at once and without a journal.
+pub struct TestCommands {
+    store: Arc<dyn Store>,
+    clock: Arc<TestClock>,
+    /// Why requests were not understood.
+    pub unheard: Mutex<Vec<String>>,
+}
+
+impl Commands for TestCommands {
+    fn once(&self, _: Option<Sender>, command: Command, key: String) -> BoxFuture<'static, Result<Said, CommandFailure>> {
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let job = move |tx: &mut dyn ports::Tx| {
+            if !tx.add_once(&key, now)? {
+                return Ok(Said::Done("this was done before".into()));
+            }
+            let Subject::Incident(id) = command.subject else { return Ok(Said::Refused("there is no such incident".into())) };
+            let mut ground = Ground { incidents: tx.incident(id)?.into_iter().collect(), ..Ground::default() };
+            let availability = Availability::default();
+            let moment = Moment { at: now, alert: AlertId(0), incident: IncidentId(0), availability: &availability };
+            let (change, said) = obey(&mut ground, &command, Some(id), moment);
+            for incident in ground.incidents.iter().filter(|incident| change.incidents.contains(&incident.id)) {
+                tx.put_incident(incident)?;
+            }
+            for (incident, line) in &change.lines {
+                tx.add_line(*incident, line)?;
+            }
+            Ok(said)
+        };
+        Box::pin(async move { store.write(job).await.map_err(|error| CommandFailure::NotStored(error.to_string())) })
+    }
+
+    fn unheard(&self, _: Sender, _: Inbound, reason: String) -> BoxFuture<'static, Result<(), CommandFailure>> {
+        self.unheard.lock().unwrap().push(reason);
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// Everything around the reconcilers.
@@ -306,28 +449,59 @@ pub struct World {
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
     pub links: Arc<LinkSigner>,
+    pub commands: Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
     pub oncall: Arc<OnCall>,
 }
 
 impl World {
     /// Routes by `route`; ntfy and mail are rendered unless `notify` says otherwise.
     pub fn start(route: Vec<Arc<dyn Plugin>>, notify: Vec<(&str, Arc<dyn Plugin>)>) -> Self {
+        Self::whole(route, notify, Vec::new(), Vec::new(), None)
+    }
+
+    /// Pages as usual, and does what `automate` says.
+    pub fn automated(automate: Vec<Automated>) -> Self {
+        let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], automate, Vec::new(), None)
+    }
+
+    /// [`World::automated`], where plugins remember.
+    pub fn remembering(automate: Vec<Automated>, hot: Arc<dyn HotState>) -> Self {
+        Self::whole(vec![broken("route")], vec![("ntfy", notifier("ntfy"))], automate, Vec::new(), Some(hot))
+    }
+
+    /// Pages as usual by a plugin called `ntfy`, and hears people through `listener`.
+    pub fn hearing(listener: Arc<dyn Plugin>) -> Self {
+        let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], Vec::new(), vec![listener], None)
+    }
+
+    fn whole(
+        route: Vec<Arc<dyn Plugin>>,
+        notify: Vec<(&str, Arc<dyn Plugin>)>,
+        automate: Vec<Automated>,
+        listeners: Vec<Arc<dyn Plugin>>,
+        hot: Option<Arc<dyn HotState>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(watch::Sender::new(START)));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(clock.clone())).unwrap());
         let phones = Arc::new(Phones { clock: clock.clone(), got: Mutex::default(), answers: Mutex::default() });
         let route = route.into_iter().map(|plugin| Placed { plugin, on_failure: OnFailure::Skip }).collect();
-        let stages = Stages { route, ..Stages::default() };
+        let stages = Stages { route, automate, ..Stages::default() };
         let live = Arc::new(Live::new(Snapshot {
             revision: Revision(3),
             installation: Arc::new(installation()),
             pipelines: [(PipelineId::from("main"), stages)].into(),
+            interactors: listeners.into_iter().map(|plugin| ("chat".into(), plugin)).collect(),
             notify: notify.into_iter().map(|(kind, plugin)| (kind.to_owned(), plugin)).collect(),
             ..Snapshot::default()
         }));
         let (alarms, wakes, links) = (Arc::new(Alarms::default()), Arc::new(Wakes::default()), Arc::new(LinkSigner::new([7; 32])));
-        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links);
-        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, oncall }
+        let commands = Arc::new(TestCommands { store: store.clone(), clock: clock.clone(), unheard: Mutex::default() });
+        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links, &commands, hot.clone());
+        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, commands, hot, oncall }
     }
 
     /// The usual one: `route` sends everything to `primary`, one plugin serves ntfy and mail.
@@ -342,7 +516,7 @@ impl World {
     }
 
     pub fn up(&mut self) {
-        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links);
+        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links, &self.commands, self.hot.clone());
     }
 
     /// Opens an incident that waits for the router.
@@ -360,6 +534,22 @@ impl World {
             .unwrap();
         self.wakes.router.notify_one();
         id
+    }
+
+    /// Tells the automation plugins of an incident what happened, as the pipeline's committer would.
+    pub async fn happens(&self, id: IncidentId, change: Change) {
+        let (now, snapshot) = (self.clock.now(), self.live.load());
+        let job = move |tx: &mut dyn ports::Tx| {
+            let incident = tx.incident(id)?.unwrap();
+            for automated in snapshot.automation(&incident) {
+                let (id, plugin) = (tx.new_event_id()?, automated.plugin.cite().name.clone());
+                let change = change.clone();
+                tx.put_event(&QueuedEvent { id, incident: incident.id, plugin, at: now, change, tries: 0, next_at: now })?;
+            }
+            Ok(())
+        };
+        self.store.write(job).await.unwrap();
+        self.wakes.automation.notify_one();
     }
 
     /// Changes an incident as the pipeline's committer would.
@@ -394,7 +584,10 @@ impl World {
         let until = self.clock.now().plus_seconds(seconds);
         loop {
             let next =
-                self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?].into_iter().flatten().min())).await.unwrap();
+                self.store.view(|view| {
+                    let due = [view.next_run_due()?, view.next_outbox_due()?, view.next_event_due()?, view.next_action_due()?];
+                    Ok(due.into_iter().flatten().min())
+                }).await.unwrap();
             let now = self.clock.now();
             let next = next.filter(|at| *at > now && *at < until).unwrap_or(until);
             self.jump(next);
@@ -422,6 +615,7 @@ impl World {
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn launch(
     store: &Arc<dyn Store>,
     clock: &Arc<TestClock>,
@@ -430,12 +624,16 @@ fn launch(
     live: &Arc<Live>,
     wakes: &Arc<Wakes>,
     links: &Arc<LinkSigner>,
+    commands: &Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
 ) -> Arc<OnCall> {
     OnCall::start(Parts {
         store: store.clone(),
         clock: clock.clone(),
         egress: phones.clone(),
         alarm: alarms.clone(),
+        commands: commands.clone(),
+        hot,
         live: live.clone(),
         wakes: wakes.clone(),
         links: links.clone(),

@@ -1,5 +1,6 @@
 //! The REST API under `/api/v1`. Every operation is described where it is written, and registered here with its permission.
 
+pub mod actions;
 pub mod audit;
 pub mod configuration;
 pub mod dead_letters;
@@ -46,6 +47,11 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Incident(Action::Change), routes!(incidents::resolve));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::add_note));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::set_priority));
+
+    routes.api(Permission::Known, routes!(actions::list_all));
+    routes.api(Permission::Incident(Action::See), routes!(actions::list));
+    routes.api(Permission::Incident(Action::Change), routes!(actions::approve));
+    routes.api(Permission::Incident(Action::Change), routes!(actions::refuse));
 
     routes.api(Permission::Known, routes!(dead_letters::list));
     routes.api(Permission::DeadLetter(Action::See), routes!(dead_letters::show));

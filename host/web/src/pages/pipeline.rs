@@ -76,6 +76,7 @@ struct PipelinePage {
     frame: Frame,
     revision: u64,
     normalizers: Vec<PlaceView>,
+    interactors: Vec<PlaceView>,
     pipelines: Vec<PipelineView>,
     notify: Vec<PlaceView>,
     unused: Vec<String>,
@@ -98,10 +99,17 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
         .map(|(id, plugin)| PlaceView::new(plugin.cite(), id.as_str(), "kept raw and tried again"))
         .collect();
+    let interactors = snapshot
+        .interactors
+        .iter()
+        .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
+        .map(|(id, plugin)| PlaceView::new(plugin.cite(), id.as_str(), "nothing is done, and listed as a dead letter"))
+        .collect();
     render(&PipelinePage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, "Pipeline", "/pipeline"),
         revision: snapshot.revision.0,
         normalizers,
+        interactors,
         pipelines: pipelines(&snapshot),
         notify: snapshot.notify.iter().map(|(kind, plugin)| PlaceView::new(plugin.cite(), kind, "sent as plain text")).collect(),
         unused,
@@ -135,17 +143,31 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
     };
     let view = |(id, stages): (&domain::id::PipelineId, &ports::Stages)| PipelineView {
         name: id.0.clone(),
-        stages: stages.named().into_iter().map(stage).collect(),
+        stages: stages.named().into_iter().map(stage).chain([automation(stages)]).collect(),
     };
     snapshot.pipelines.iter().map(view).collect()
+}
+
+fn automation(stages: &ports::Stages) -> StageView {
+    let place = |automated: &ports::Automated| {
+        let approve: Vec<&str> = automated.approve.iter().map(|risk| risk.as_str()).collect();
+        let used_for = match (automated.dry_run, approve.is_empty()) {
+            (true, _) => "a dry run".to_owned(),
+            (false, true) => "everything, without approval".to_owned(),
+            (false, false) => format!("everything, with approval if {}", approve.join(" or ")),
+        };
+        PlaceView::new(automated.plugin.cite(), &used_for, "asked again, then said so")
+    };
+    StageView { name: "automate", hint: "says what should be done", places: stages.automate.iter().map(place).collect() }
 }
 
 /// Installed plugins that nothing uses, and those that cannot be read.
 async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<String>), Problem> {
     let placed =
         snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
+    let acting = snapshot.pipelines.values().flat_map(|stages| stages.automate.iter().map(|automated| &automated.plugin));
     let used: Vec<&str> =
-        snapshot.normalizers.values().chain(snapshot.notify.values()).chain(placed).map(|plugin| plugin.cite().digest.as_str()).collect();
+        snapshot.normalizers.values().chain(snapshot.interactors.values()).chain(snapshot.notify.values()).chain(acting).chain(placed).map(|plugin| plugin.cite().digest.as_str()).collect();
     let (mut unused, mut unreadable) = (Vec::new(), Vec::new());
     for found in installed(app).await? {
         match found {

@@ -11,7 +11,7 @@ use domain::id::{
     UserId,
 };
 use domain::incident::{AlertState, Incident};
-use domain::installation::{Installation, Integration, OnFailure, PluginUse, Service, Team, User};
+use domain::installation::{Door, Installation, Integration, OnFailure, PluginUse, Service, Team, User};
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::schedule::{Override, Rotation, Turn};
 use domain::time::Millis;
@@ -55,7 +55,7 @@ fn integration(id: &str, team: &str) -> (IntegrationId, Integration) {
     let integration = Integration {
         id: id.into(),
         team: team.into(),
-        normalize,
+        door: Door::Normalize(normalize),
         pipeline: "main".into(),
         default_policy: None,
         body_limit_bytes: 1 << 20,
@@ -117,6 +117,7 @@ pub fn snapshot() -> Snapshot {
         filter: placed(&["rules"]),
         dedupe: placed(&["correlate"]),
         route: placed(&["route"]),
+        automate: Vec::new(),
     };
     Snapshot {
         revision: Revision(3),
@@ -126,6 +127,7 @@ pub fn snapshot() -> Snapshot {
             ("ops-nagios".into(), DoublePlugin::named("generic")),
         ]
         .into(),
+        interactors: BTreeMap::new(),
         pipelines: [("main".into(), stages)].into(),
         notify: BTreeMap::from([("mail".to_owned(), DoublePlugin::named("mail")), ("ntfy".to_owned(), DoublePlugin::named("ntfy"))]),
     }
