@@ -1,18 +1,16 @@
 //! Plugins swapped while the server works: P7 (nothing lost, doubled or reordered, every decision under the revision in force, no pause) and
-//! P18 (a recovery finds its incident whatever its key would be now), refusals at every step, trials, rollbacks, the author's watch.
+//! P18 (a recovery finds its incident whatever its key would be now), rollbacks, the author's watch.
 //!
 //! `REVEILLE_SOAK=N` multiplies the counts. Planted bugs are named where they stand.
 #![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use reveille_tests::counted;
-use reveille_tests::place::{plugins, root};
+use reveille_tests::folder::{Folder, copy_dir, in_force};
+use reveille_tests::place::plugins;
 use reveille_tests::server::Options;
 use reveille_tests::story::{Setting, Story};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,82 +18,6 @@ use std::time::{Duration, Instant};
 /// How often the usual counts are done.
 fn rounds() -> usize {
     std::env::var("REVEILLE_SOAK").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().filter_map(Result::ok) {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() { copy_dir(&source, &target) } else { drop(std::fs::copy(&source, &target).unwrap()) }
-    }
-}
-
-fn guest(name: &str) -> PathBuf {
-    let dir = std::env::var_os("REVEILLE_GUESTS").map_or_else(|| root().join("tests/guests/target/wasm32-wasip2/release"), Into::into);
-    let path = dir.join(format!("{name}.wasm"));
-    assert!(path.exists(), "{} is not built: run the tests with `cargo xtask test`", path.display());
-    path
-}
-
-/// A plugin's folder that an author works in.
-struct Folder {
-    dir: tempfile::TempDir,
-    name: String,
-}
-
-impl Folder {
-    /// A copy of a bundled plugin under another version.
-    fn of(name: &str, version: &str) -> Self {
-        let folder = Self { dir: tempfile::tempdir().unwrap(), name: name.to_owned() };
-        copy_dir(&plugins().join(name), &folder.path());
-        folder.in_manifest("version = \"0.1.0\"", &format!("version = \"{version}\""));
-        folder
-    }
-
-    /// A guest of the tests in a plugin's place.
-    fn guest(name: &str, guest_name: &str, hooks: &str, more: &str) -> Self {
-        let folder = Self { dir: tempfile::tempdir().unwrap(), name: name.to_owned() };
-        std::fs::create_dir(folder.path()).unwrap();
-        std::fs::copy(guest(guest_name), folder.path().join("plugin.wasm")).unwrap();
-        let manifest = format!("name = \"{name}\"\nversion = \"9.9.9\"\napi = \"0.1\"\nhooks = [{hooks}]\nreads = [\"*\"]\n{more}");
-        std::fs::write(folder.path().join("plugin.toml"), manifest).unwrap();
-        folder
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join(&self.name)
-    }
-
-    fn in_manifest(&self, from: &str, to: &str) {
-        let path = self.path().join("plugin.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from} in {text}");
-        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    }
-
-    /// As the API takes it.
-    fn sent(&self) -> Value {
-        let files = ["plugin.toml", "plugin.wasm"].map(|name| {
-            let content = std::fs::read(self.path().join(name)).unwrap();
-            json!({ "path": name, "content": BASE64.encode(content) })
-        });
-        json!({ "files": files })
-    }
-
-    /// The command line's word and whether it succeeded.
-    fn cli(&self, story: &Story, what: &str, more: &[&str]) -> (String, bool) {
-        let path = self.path();
-        let mut args = vec!["plugin", what, path.to_str().unwrap()];
-        args.extend(more);
-        story.server.cli(&args)
-    }
-}
-
-/// What is in force for a plugin: version, whether it is pinned, and the revision of all.
-fn in_force(story: &Story, plugin: &str) -> (String, bool, u64) {
-    let all = story.api("plugins");
-    let one = all["in_force"].as_array().unwrap().iter().find(|p| p["name"] == plugin).unwrap();
-    (one["version"].as_str().unwrap().to_owned(), one["pinned"] == true, story.api("config")["revision"].as_u64().unwrap())
 }
 
 /// Senders, each with entities of its own, whose reports say in their service which report of the entity it is.
@@ -181,7 +103,13 @@ fn swap_under_load(story: &Story, swaps: usize, pause: Duration) -> BTreeMap<u64
     let first = story.api("config")["revision"].as_u64().unwrap();
     let mut versions = BTreeMap::from([(first, "0.1.0".to_owned())]);
     let others: Vec<Folder> = names.iter().map(|name| Folder::of(name, "0.2.0")).collect();
-    let mut digests: BTreeMap<&str, [String; 2]> = BTreeMap::new();
+    let old = |name: &str| {
+        let all = story.api("plugins");
+        let one = all["in_force"].as_array().unwrap().iter().find(|p| p["name"] == name).unwrap();
+        assert_eq!(one["version"], "0.1.0");
+        one["digest"].as_str().unwrap().to_owned()
+    };
+    let mut digests: BTreeMap<&str, [String; 2]> = names.iter().map(|name| (*name, [old(name), String::new()])).collect();
     let began = Instant::now();
     for swap in 0..swaps {
         let place = swap % names.len();
@@ -191,7 +119,7 @@ fn swap_under_load(story: &Story, swaps: usize, pause: Duration) -> BTreeMap<u64
         let (status, said) = if forth && (swap / names.len()).is_multiple_of(10) {
             story.api_post(&format!("plugins/{name}/versions"), &others[place].sent())
         } else {
-            let to = digests.get(name).map(|both| both[usize::from(forth)].clone());
+            let to = digests[name][usize::from(forth)].clone();
             story.api_post(&format!("plugins/{name}/rollback"), &json!({ "to": to }))
         };
         assert_eq!(status, 200, "swap {swap} of {name}: {said:#}");
@@ -306,101 +234,6 @@ fn p18_a_recovery_finds_its_incident_after_every_key_changed() {
     assert!(keys.iter().all(|key| key == "rest" || key.as_str().unwrap().starts_with("all/of/")), "the keys did change: {keys:?}");
 }
 
-/// Whatever step refuses a version, the one in force stays, nothing is kept, and the answer says which step and why.
-///
-/// Seen to fail against this planted bug: a version is put in force before it is tried on past alerts.
-#[test]
-fn a_version_is_refused_at_each_step_and_what_is_in_force_stays() {
-    let mut story = Story::two_people();
-    // Something to be tried on.
-    for n in 0..5 {
-        story.victorops("CRITICAL", &format!("db{n}"), json!({ "service": "orders" }));
-    }
-    story.settle();
-    let all_hooks = "\"normalize\", \"enrich\", \"filter\", \"dedupe\", \"route\", \"notify\"";
-    let renamed = Folder::of("rules", "0.2.0");
-    renamed.in_manifest("name = \"rules\"", "name = \"rulez\"");
-    let newer = Folder::of("rules", "0.2.0");
-    newer.in_manifest("api = \"0.1\"", "api = \"7.0\"");
-    let broken = Folder::of("rules", "0.2.0");
-    let wasm = std::fs::read(broken.path().join("plugin.wasm")).unwrap();
-    std::fs::write(broken.path().join("plugin.wasm"), &wasm[..wasm.len() / 2]).unwrap();
-    let damaged = Folder::of("rules", "0.2.0");
-    let middle = wasm.len() / 2;
-    let mut flipped = wasm.clone();
-    flipped[middle..middle + 64].iter_mut().for_each(|byte| *byte = !*byte);
-    std::fs::write(damaged.path().join("plugin.wasm"), flipped).unwrap();
-    let ungranted = Folder::of("catalog", "0.2.0");
-    ungranted.in_manifest("lookups = [", "lookups = [\"salaries\", ");
-    let greedy = Folder::of("rules", "0.2.0");
-    greedy.in_manifest("api = \"0.1\"", "api = \"0.1\"\nkeys = [\"payments\"]");
-    let cases = [
-        (&renamed, "verify", "have to be the same"),
-        (&newer, "verify", "is not a version of the contract"),
-        (&broken, "verify", "is not valid"),
-        (&Folder::guest("rules", "stranger", "\"filter\"", ""), "contract", "which no plugin gets"),
-        (&Folder::guest("rules", "quick", "\"enrich\"", ""), "contract", "exports the hook `filter`"),
-        (&ungranted, "grants", "add `salaries` to grants.catalog.lookups"),
-        (&greedy, "grants", "add `payments` to grants.rules.keys"),
-        (&Folder::guest("correlate", "quick", "\"enrich\", \"filter\"", ""), "configure", "does not answer that"),
-        (&Folder::guest("rules", "trap", all_hooks, ""), "trial", "trapped"),
-        (&Folder::guest("victorops", "trap", all_hooks, ""), "trial", "trapped"),
-        (&Folder::guest("route", "trap", all_hooks, ""), "trial", "trapped"),
-    ];
-    for (folder, step, why) in cases {
-        let (said, ok) = folder.cli(&story, "push", &[]);
-        assert!(!ok && said.contains(&format!("at the step `{step}`")) && said.contains(why), "{step}, {why}: {said}");
-        let (version, pinned, revision) = in_force(&story, &folder.name);
-        assert_eq!((version.as_str(), pinned, revision), ("0.1.0", false, 1), "{step}: {}", folder.name);
-        let kept = story.api(&format!("plugins/{}/versions", folder.name));
-        assert_eq!(kept["items"].as_array().unwrap().len(), 1, "{step}: what was refused is not kept");
-    }
-    // What is damaged in the middle is no component any more, at whichever step that is seen.
-    let (said, ok) = damaged.cli(&story, "push", &[]);
-    assert!(!ok && said.contains("refused at the step"), "{said}");
-    assert_eq!(in_force(&story, "rules").0, "0.1.0");
-    // A trap in `configure`.
-    let (said, ok) = configures_forever().cli(&story, "push", &[]);
-    assert!(!ok && said.contains("at the step `configure`") || said.contains("at the step `contract`"), "{said}");
-    story.victorops("CRITICAL", "db", json!({ "service": "billing" }));
-    story.settle();
-    assert_eq!(story.api("decisions?limit=1")["items"][0]["revision"], 1);
-    // Nobody but an administrator pushes.
-    let answer = story.http.post(story.server.url("/api/v1/plugins/rules/versions")).json(&json!({ "files": [] })).send().unwrap();
-    assert_eq!(answer.status(), 401);
-    // Who insists gets it.
-    let trap = Folder::guest("route", "trap", all_hooks, "");
-    let (said, ok) = trap.cli(&story, "push", &["--force"]);
-    assert!(ok && said.contains("warning: it fails on") && said.contains("revision 2"), "{said}");
-}
-
-/// A guest in the place of `rules`, whose settings make no sense to it: `configure` does not take them.
-fn configures_forever() -> Folder {
-    Folder::guest("rules", "mischief", "\"normalize\", \"enrich\", \"filter\"", "keys = [\"*\"]\nlookups = [\"catalog\"]\n")
-}
-
-/// A trial says what would be otherwise, and changes nothing.
-#[test]
-fn a_trial_tells_what_would_be_otherwise_and_changes_nothing() {
-    let mut story = Story::two_people();
-    for n in 0..4 {
-        story.victorops("CRITICAL", &format!("db{n}"), json!({ "service": "checkout" }));
-    }
-    story.settle();
-    let (said, ok) = Folder::of("correlate", "0.2.0").cli(&story, "try", &[]);
-    assert!(ok && said.contains("tried on 0 bodies, 4 alerts") && said.contains("no difference"), "{said}");
-    // `quick` labels what belongs to checkout, and knows nothing of the rules.
-    let (said, ok) = Folder::guest("rules", "quick", "\"enrich\", \"filter\"", "").cli(&story, "try", &[]);
-    assert!(ok && said.contains("4 alerts: other edits") && said.contains("label tier \"1\" instead of nothing"), "{said}");
-    // Another normalizer makes other entities of the same bodies: recoveries would miss what is open.
-    let (said, ok) = Folder::guest("victorops", "mischief", "\"normalize\", \"enrich\", \"filter\"", "keys = [\"*\"]\nlookups = [\"catalog\"]\n")
-        .cli(&story, "try", &[]);
-    assert!(!ok && said.contains("grants.victorops.lookups"), "{said}");
-    assert_eq!(in_force(&story, "rules"), ("0.1.0".to_owned(), false, 1));
-    assert_eq!(story.api("plugins/rules/versions")["items"].as_array().unwrap().len(), 1, "what was tried is not kept");
-    assert!(story.api("incidents?open=true")["items"].as_array().unwrap().iter().all(|i| !i["title"].as_str().unwrap().contains("Plugin")));
-}
-
 /// A rollback goes back, twice goes back further, and a version that is in force outlives a restart, an apply and the loss of its folder.
 ///
 /// Seen to fail against this planted bug: the start takes what lies in the plugins' folder.
@@ -422,7 +255,10 @@ fn a_rollback_goes_back_and_what_is_in_force_outlives_restart_and_apply() {
     let decision = &story.api("decisions?limit=1")["items"][0];
     assert_eq!(decision["notes"].as_array().unwrap().iter().find(|n| n["did"] == "grouped").unwrap()["plugin"]["version"], "0.3.0");
     let (said, ok) = story.server.cli(&["plugin", "versions", "correlate"]);
-    assert!(ok && said.lines().nth(1).unwrap().contains("0.3.0") && said.contains("in force, pinned") && said.contains("user alice"), "{said}");
+    assert!(
+        ok && said.lines().nth(1).unwrap().contains("0.3.0") && said.contains("in force, pinned") && said.contains("user alice"),
+        "{said}"
+    );
 
     let (said, ok) = story.server.cli(&["plugin", "rollback", "correlate"]);
     assert!(ok && said.contains("correlate 0.2.0"), "{said}");
@@ -431,7 +267,8 @@ fn a_rollback_goes_back_and_what_is_in_force_outlives_restart_and_apply() {
     let (said, ok) = story.server.cli(&["plugin", "rollback", "correlate"]);
     assert!(!ok && said.contains("No version of correlate was in force before"), "{said}");
     let versions = story.api("plugins/correlate/versions");
-    let digest = versions["items"].as_array().unwrap().iter().find(|v| v["version"] == "0.3.0").unwrap()["digest"].as_str().unwrap().to_owned();
+    let digest =
+        versions["items"].as_array().unwrap().iter().find(|v| v["version"] == "0.3.0").unwrap()["digest"].as_str().unwrap().to_owned();
     let (said, ok) = story.server.cli(&["plugin", "rollback", "correlate", "--to", &digest[..8]]);
     assert!(ok && said.contains("correlate 0.3.0"), "{said}");
     let (said, ok) = story.server.cli(&["plugin", "unpin", "correlate"]);
