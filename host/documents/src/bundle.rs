@@ -163,7 +163,11 @@ impl Bundle {
     pub fn check(&self) -> Result<Installation, Vec<Problem>> {
         let mut problems = self.problems.clone();
         check::references(self, &mut problems);
-        if problems.is_empty() { Ok(Installation { plugins: self.plugins.clone(), ..check::installation(self) }) } else { Err(in_order(problems)) }
+        if problems.is_empty() {
+            Ok(Installation { plugins: self.plugins.clone(), ..check::installation(self) })
+        } else {
+            Err(in_order(problems))
+        }
     }
 
     /// Grants of secrets and keys that the server's file does not have: told by `config plan`, and refused where both are at hand.

@@ -6,8 +6,8 @@ use domain::inbound::{Inbound, Normalized, Refusal};
 use ports::{CallFailure, Instance, Plugin};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 /// What came of a body.

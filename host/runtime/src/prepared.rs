@@ -7,9 +7,9 @@ use crate::hook::Hook;
 use crate::meter::Meter;
 use crate::reads::Reads;
 use crate::warm::{Asked, Asker, Warm};
+use parking_lot::Mutex;
 use ports::plugin::{PluginInfo, Surroundings};
 use ports::{CallFailure, Clock, Instance, Plugin};
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// What a call may cost.

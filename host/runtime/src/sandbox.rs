@@ -297,13 +297,8 @@ impl PluginHost for Sandbox {
     fn prepare(&self, used: &PluginUse, stage: Stage, grant: &Grant, around: &Surroundings) -> Result<Arc<dyn Plugin>, LoadError> {
         let place = || self.place(used, stage, grant, around).map(Arc::new).map_err(|reason| refused(&used.plugin, reason));
         let Some(version) = around.versions.get(&used.plugin).filter(|_| !around.trial) else { return Ok(place()?) };
-        let asked = Asked {
-            plugin: used.plugin.clone(),
-            version: version.clone(),
-            stage,
-            settings: used.settings.clone(),
-            grant: grant.clone(),
-        };
+        let asked =
+            Asked { plugin: used.plugin.clone(), version: version.clone(), stage, settings: used.settings.clone(), grant: grant.clone() };
         if let Some(prepared) = self.reuse(&asked, around) {
             return Ok(prepared);
         }

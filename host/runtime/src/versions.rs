@@ -184,7 +184,8 @@ mod tests {
         let again = Package::read_from(&folder, &SandboxLimits::default()).unwrap();
         assert_eq!(again.digest(), package.digest());
         assert!(!folder.join("README.md").exists());
-        let kept = KeptVersion { digest: package.digest().into(), version: "1.0.0".into(), at: Millis(7), by: "user alice by token".into() };
+        let kept =
+            KeptVersion { digest: package.digest().into(), version: "1.0.0".into(), at: Millis(7), by: "user alice by token".into() };
         assert_eq!(versions.list("quick"), [kept]);
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         fs::write(folder.join("rules/a.yml"), "b").unwrap();

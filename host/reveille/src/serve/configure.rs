@@ -83,10 +83,13 @@ impl Configuration {
         let (sandbox, now, actor) = (Arc::clone(&self.sandbox), self.clock.now(), actor.to_owned());
         let used = installation.plugin_names();
         let find = move || -> Result<_, LoadError> {
-            let mut versions: BTreeMap<_, _> = old.iter().filter(|(_, version)| version.pinned).map(|(n, v)| (n.clone(), v.clone())).collect();
+            let mut versions: BTreeMap<_, _> =
+                old.iter().filter(|(_, version)| version.pinned).map(|(n, v)| (n.clone(), v.clone())).collect();
             for name in used {
                 // What cannot be read is told by whoever prepares it for its place.
-                let Some(package) = (!versions.contains_key(&name)).then(|| sandbox.installed_package(&name).ok()).flatten() else { continue };
+                let Some(package) = (!versions.contains_key(&name)).then(|| sandbox.installed_package(&name).ok()).flatten() else {
+                    continue;
+                };
                 if keep {
                     sandbox.keep(&package, &actor)?;
                 }

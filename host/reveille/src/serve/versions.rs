@@ -87,7 +87,8 @@ impl Configuration {
         actor: String,
     ) -> Result<VersionChange, ConfigureError> {
         let Candidate { package, version, .. } = candidate;
-        let in_force = bundle.check().map_err(|_| ConfigureError::Unavailable("the stored configuration does not fit this version".into()))?;
+        let in_force =
+            bundle.check().map_err(|_| ConfigureError::Unavailable("the stored configuration does not fit this version".into()))?;
         let places = in_force.places_of(name);
         if !places.is_empty() {
             let grant = in_force.grants.get(name).cloned().unwrap_or_default();
@@ -131,7 +132,8 @@ impl Configuration {
             newest.into_iter().map(|incident| incident_view(view, incident, &users)).collect::<Result<Vec<_>, StoreError>>()
         };
         let incidents = self.store.view(job).await.map_err(unavailable)?;
-        let (journal, sandbox, clock, name) = (Arc::clone(&self.journal), Arc::clone(&self.sandbox), Arc::clone(&self.clock), name.to_owned());
+        let (journal, sandbox, clock, name) =
+            (Arc::clone(&self.journal), Arc::clone(&self.sandbox), Arc::clone(&self.clock), name.to_owned());
         let compared = move || {
             let sample = Sample { incidents, ..Sample::newest(&*journal)? };
             let in_force = pipeline::snapshot::build_for_trial(in_force, &*sandbox);
@@ -224,7 +226,9 @@ fn wanted_before(sandbox: &Sandbox, name: &str, digest: Option<&str>, old: Optio
     let Some(wanted) = digest else {
         let before = old.map_or(&[][..], |old| &old.before);
         let newest = before.iter().rev().find(|digest| kept.iter().any(|kept| kept.digest == **digest));
-        return newest.cloned().ok_or_else(|| ConfigureError::Unknown(format!("No version of {name} was in force before the present one.")));
+        return newest
+            .cloned()
+            .ok_or_else(|| ConfigureError::Unknown(format!("No version of {name} was in force before the present one.")));
     };
     let mut named = kept.iter().filter(|kept| wanted.len() >= DIGEST_HEX_LEAST && kept.digest.starts_with(wanted));
     match (named.next(), named.next()) {
@@ -270,7 +274,8 @@ fn incident_view(
 fn warnings(places: &[String], report: Option<&Report>) -> Vec<String> {
     let mut warnings = Vec::new();
     if places.is_empty() {
-        warnings.push("it is used nowhere, so it was neither configured nor tried; the configuration that uses it takes this version".into());
+        warnings
+            .push("it is used nowhere, so it was neither configured nor tried; the configuration that uses it takes this version".into());
     }
     if let Some(report) = report {
         if report.entities > 0 {
@@ -335,6 +340,13 @@ pub async fn works_again(store: &Arc<dyn Store>, alarm: &LateAlarm, name: &str, 
     if other_version && is_open("breaker").await {
         let summary = format!("Plugin {name} has another version");
         let details = "It starts with a clean sheet.".to_owned();
-        alarm.raise(Notice { cause: format!("breaker/{name}"), summary, details, severity: Severity::Error, integration: None, over: true });
+        alarm.raise(Notice {
+            cause: format!("breaker/{name}"),
+            summary,
+            details,
+            severity: Severity::Error,
+            integration: None,
+            over: true,
+        });
     }
 }

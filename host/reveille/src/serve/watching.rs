@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
-use web::{Versions as _, VersionWanted};
+use web::{VersionWanted, Versions as _};
 
 /// How often the folder is looked at, in real time. A change counts once nothing changed between two looks: builds write in pieces.
 const PERIOD: Duration = Duration::from_millis(300);
@@ -62,11 +62,19 @@ async fn take(configuration: &Configuration, name: String) {
         Ok(change) if change.revision == before => {}
         Ok(change) => {
             let digest = change.digest.get(..12).unwrap_or_default();
-            tracing::info!(plugin = name, revision = change.revision.0, version = change.version, digest, "what lies in the folder is in force");
+            tracing::info!(
+                plugin = name,
+                revision = change.revision.0,
+                version = change.version,
+                digest,
+                "what lies in the folder is in force"
+            );
             change.warnings.iter().for_each(|warning| tracing::warn!(plugin = name, "{warning}"));
             change.trial.iter().flat_map(|trial| &trial.examples).for_each(|example| tracing::info!(plugin = name, "{example}"));
         }
-        Err(error) => tracing::warn!(plugin = name, revision = before.0, "what lies in the folder is not put in force: {}", in_words(&error)),
+        Err(error) => {
+            tracing::warn!(plugin = name, revision = before.0, "what lies in the folder is not put in force: {}", in_words(&error))
+        }
     }
 }
 

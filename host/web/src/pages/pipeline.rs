@@ -110,7 +110,11 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         revision: snapshot.revision.0,
         normalizers,
         pipelines: pipelines(&snapshot),
-        notify: snapshot.notify.iter().map(|(kind, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, kind, "sent as plain text")).collect(),
+        notify: snapshot
+            .notify
+            .iter()
+            .map(|(kind, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, kind, "sent as plain text"))
+            .collect(),
         unused,
         unreadable: if caller.sees == Teams::All { unreadable } else { Vec::new() },
         letters: found.iter().map(|letter| letter_view(letter, &lens, &caller)).collect(),
