@@ -126,7 +126,7 @@ fn a_trial_tells_what_would_be_otherwise_and_changes_nothing() {
     // `quick` knows nothing of the rule by which staging sleeps.
     let (said, ok) = Folder::guest("rules", "quick", "\"enrich\", \"filter\"", "").cli(&story, "try", &[]);
     assert!(ok && said.contains("4 alerts: another verdict"), "{said}");
-    assert!(said.contains("alert db0: kept instead of suppressed (staging wakes nobody)"), "{said}");
+    assert!(said.contains("alert db0: kept instead of suppressed (rule `staging sleeps`: staging wakes nobody)"), "{said}");
     // Another normalizer makes other entities of the same bodies: recoveries would miss what is open.
     let (said, ok) = mischief("victorops").cli(&story, "try", &[]);
     assert!(ok && said.contains("4 bodies: other entities") && said.contains("warning: 4 of 4 bodies would give other entities"), "{said}");

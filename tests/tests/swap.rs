@@ -359,10 +359,9 @@ fn a_changed_file_is_a_revision_and_a_mended_plugin_ends_its_incident() {
         let open = story.api("incidents?open=true");
         open["items"].as_array().unwrap().iter().filter(|i| i["title"].as_str().unwrap().starts_with("Plugin rules")).count()
     };
-    assert_eq!(about_plugins(&story), 1);
+    wait_for("the incident about the plugin", &story, |story| about_plugins(story) == 1);
     std::fs::write(folder.path().join("rules/plugin.wasm"), good).unwrap();
     let (said, ok) = story.server.cli(&["config", "apply", config.to_str().unwrap()]);
     assert!(ok, "{said}");
-    story.settle();
-    assert_eq!(about_plugins(&story), 0, "it loads again, without a restart");
+    wait_for("its end, without a restart", &story, |story| about_plugins(story) == 0);
 }
