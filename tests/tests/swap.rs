@@ -90,6 +90,22 @@ fn longest_pause_ms(story: &Story) -> f64 {
     longest * 1000.0
 }
 
+/// How late the machine wakes a thread at worst, in milliseconds: on one that is busy with other work, a swap cannot be told from that.
+#[allow(clippy::disallowed_methods)] // Real time is what is measured.
+fn watch_stalls(stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<f64> {
+    const NAP: Duration = Duration::from_millis(1);
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        let mut longest = Duration::ZERO;
+        while !stop.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            std::thread::sleep(NAP);
+            longest = longest.max(began.elapsed().saturating_sub(NAP));
+        }
+        longest.as_secs_f64() * 1000.0
+    })
+}
+
 fn resident_mib(story: &Story) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", story.server.id().unwrap())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -147,6 +163,7 @@ fn p7_swaps_under_load_lose_double_and_reorder_nothing() {
     let swaps = 200 * rounds();
     let mut story = Story::two_people();
     let senders = Senders::start(&story, 1000);
+    let stalls = watch_stalls(&senders.stop);
     std::thread::sleep(Duration::from_millis(500));
     let warm = swap_under_load(&story, 40, Duration::from_millis(50));
     let before = resident_mib(&story);
@@ -156,6 +173,7 @@ fn p7_swaps_under_load_lose_double_and_reorder_nothing() {
     std::thread::sleep(Duration::from_millis(300));
     let after = resident_mib(&story);
     let taken = senders.end();
+    let stall = stalls.join().unwrap();
     story.settle();
     let versions: BTreeMap<u64, String> = warm.into_iter().chain(versions).collect();
 
@@ -180,14 +198,19 @@ fn p7_swaps_under_load_lose_double_and_reorder_nothing() {
     let longest = longest_pause_ms(&story);
     counted(&format!(
         "P7: {swaps} swaps ({:.0}/s) beside {total} alerts ({:.0}/s), decided under {} revisions; 0 lost, doubled or reordered; longest pause \
-         {longest:.3} ms; {before} MiB resident after 40 swaps, {after} MiB at the end",
+         {longest:.3} ms (the machine stalled a thread for {stall:.3} ms by itself); {before} MiB resident after 40 swaps, {after} MiB at the end",
         (swaps - 40) as f64 / seconds,
         total as f64 / (seconds + 2.5),
         under.len()
     ));
     assert!(under.len() > swaps / 4, "the swaps took place under load");
-    assert!(longest <= 5.0, "a partition waited {longest} ms for a swap");
-    assert!(after < before + 96, "{before} MiB became {after} MiB over the swaps");
+    assert!(
+        longest <= stall.max(5.0),
+        "a partition waited {longest} ms for a swap, and the machine stalls a thread for {stall} ms at most"
+    );
+    // Alerts are remembered too: about 1 KiB each.
+    let allowed = before + 64 + total / 1000;
+    assert!(after < allowed, "{before} MiB became {after} MiB over the swaps, and {allowed} MiB were allowed");
 }
 
 /// P18: every key template changes while incidents are open; each recovery finds the incident that its alert was recorded on.
