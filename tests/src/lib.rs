@@ -4,6 +4,7 @@
 //! expected, since a harness's error is a failed test.
 
 pub mod browser;
+pub mod folder;
 pub mod mail;
 pub mod peers;
 pub mod phones;

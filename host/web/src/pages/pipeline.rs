@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::decision::PluginRef;
-use domain::installation::OnFailure;
+use domain::installation::{Installation, OnFailure};
 use ports::Snapshot;
 use ports::store::{DeadLetter, DeadLetterState};
 
@@ -32,11 +32,18 @@ struct PlaceView {
     used_for: String,
     /// What its failure does, in words.
     on_failure: &'static str,
+    /// Since when its version is in force and by whom, in words; empty if that is not known.
+    since: String,
 }
 
 impl PlaceView {
-    fn new(plugin: &PluginRef, used_for: &str, on_failure: &'static str) -> Self {
+    fn new(plugin: &PluginRef, installation: &Installation, used_for: &str, on_failure: &'static str) -> Self {
+        let since = installation.plugins.get(&plugin.name).map(|version| {
+            let pinned = if version.pinned { "pinned, " } else { "" };
+            format!("{pinned}in force since {} by {}", version.since.rfc3339(), version.by)
+        });
         Self {
+            since: since.unwrap_or_default(),
             name: plugin.name.clone(),
             version: plugin.version.clone(),
             digest: plugin.digest.chars().take(12).collect(),
@@ -97,7 +104,7 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .normalizers
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| PlaceView::new(plugin.cite(), id.as_str(), "kept raw and tried again"))
+        .map(|(id, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "kept raw and tried again"))
         .collect();
     let interactors = snapshot
         .interactors
@@ -111,7 +118,11 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         normalizers,
         interactors,
         pipelines: pipelines(&snapshot),
-        notify: snapshot.notify.iter().map(|(kind, plugin)| PlaceView::new(plugin.cite(), kind, "sent as plain text")).collect(),
+        notify: snapshot
+            .notify
+            .iter()
+            .map(|(kind, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, kind, "sent as plain text"))
+            .collect(),
         unused,
         unreadable: if caller.sees == Teams::All { unreadable } else { Vec::new() },
         letters: found.iter().map(|letter| letter_view(letter, &lens, &caller)).collect(),
@@ -137,7 +148,7 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
                     OnFailure::Skip => "skipped, and said so",
                     OnFailure::DefaultRoute => "the default policy is paged",
                 };
-                PlaceView::new(place.plugin.cite(), "", on_failure)
+                PlaceView::new(place.plugin.cite(), &snapshot.installation, "", on_failure)
             })
             .collect(),
     };
