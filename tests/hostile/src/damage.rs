@@ -24,7 +24,11 @@ pub fn cases() -> Vec<Case> {
         cases.push(damaged(format!("byte_{at}_changed"), bytes, Expect::Bounded));
     }
     cases.push(damaged("nothing_at_all".into(), good.clone(), Expect::Harmless));
-    cases.push(damaged("a_custom_section_of_8_mib".into(), with_section(&good, 0, &[b"\x04note".as_slice(), &vec![0; 8 << 20]].concat()), Expect::Harmless));
+    cases.push(damaged(
+        "a_custom_section_of_8_mib".into(),
+        with_section(&good, 0, &[b"\x04note".as_slice(), &vec![0; 8 << 20]].concat()),
+        Expect::Harmless,
+    ));
     cases.push(damaged("a_custom_section_of_no_text".into(), with_section(&good, 0, b"\x03\xff\xfe\xfdx"), Expect::Bounded));
     cases
 }

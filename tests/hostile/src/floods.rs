@@ -29,9 +29,11 @@ package wasi:filesystem@0.2.6 {
 
 /// A guest with an import of WASI: interface, function, core signature; called `$wasi`.
 fn wasi(name: &str, interfaces: &[&str], imports: &[(&str, &str, &str, &str)]) -> Guest {
-    let world: String = interfaces.iter().map(|interface| format!("import wasi:{interface}@0.2.6; ")).collect();
-    let imports: String =
-        imports.iter().map(|(interface, function, id, signature)| format!("(import \"wasi:{interface}@0.2.6\" \"{function}\" (func ${id} {signature}))\n")).collect();
+    let world = interfaces.iter().map(|interface| format!("import wasi:{interface}@0.2.6;")).collect::<Vec<_>>().join(" ");
+    let import = |(interface, function, id, signature): &(&str, &str, &str, &str)| {
+        format!("(import \"wasi:{interface}@0.2.6\" \"{function}\" (func ${id} {signature}))")
+    };
+    let imports = imports.iter().map(import).collect::<Vec<_>>().join("\n");
     Guest::new(format!("flood/{name}")).imports_from(WASI, &world, &imports)
 }
 
@@ -58,9 +60,14 @@ fn logs() -> Vec<Case> {
         fault("of_a_line_of_7_mib").then_keep(format!("{grow} {}", write(1, 65536, 7_000_000, 0, 0))).case(Expect::Bounded),
         fault("of_a_line_of_100_kib").then_keep(format!("{grow} {}", write(1, 65536, 100_000, 0, 0))).case(Expect::Harmless),
         fault("beyond_memory").then_keep(write(1, -16, 64, 0, 0)).case(Expect::Trapped("")),
-        fault("of_no_text").fields("(data (i32.const 512) \"\\ff\\fe\\fd\")").then_keep(write(1, 512, 3, 0, 0)).case(Expect::Trapped("utf-8")),
+        fault("of_no_text")
+            .fields("(data (i32.const 512) \"\\ff\\fe\\fd\")")
+            .then_keep(write(1, 512, 3, 0, 0))
+            .case(Expect::Trapped("utf-8")),
         fault("at_no_such_level").then_keep(write(9, 512, 3, 0, 0)).case(Expect::Trapped("")),
-        fault("with_a_million_fields").then_keep(format!("(drop (memory.grow (i32.const 250))) {}", write(1, 512, 3, 65536, 1_000_000))).case(Expect::Trapped("")),
+        fault("with_a_million_fields")
+            .then_keep(format!("(drop (memory.grow (i32.const 250))) {}", write(1, 512, 3, 65536, 1_000_000)))
+            .case(Expect::Trapped("")),
         fault("with_fields_beyond_memory").then_keep(write(1, 512, 3, -64, 40)).case(Expect::Trapped("")),
         fault("with_fields_misaligned").then_keep(write(1, 512, 3, 513, 1)).case(Expect::Trapped("align")),
         fault("in_configure").configure(forever(&write(1, 512, 9, 0, 0))).case(Expect::Refused("took longer than its deadline")),
@@ -69,9 +76,20 @@ fn logs() -> Vec<Case> {
 }
 
 fn tables_and_keys() -> Vec<Case> {
-    let find = |name: &str| Guest::new(format!("lookup/{name}")).imports("lookup", "find", "find", "(param i32 i32 i32 i32 i32)").fields("(data (i32.const 512) \"hosts\") (data (i32.const 600) \"salaries\")").asking(LOOKUPS);
+    let find = |name: &str| {
+        Guest::new(format!("lookup/{name}"))
+            .imports("lookup", "find", "find", "(param i32 i32 i32 i32 i32)")
+            .fields("(data (i32.const 512) \"hosts\") (data (i32.const 600) \"salaries\")")
+            .asking(LOOKUPS)
+    };
     let ask = "(call $find (i32.const 512) (i32.const 5) (i32.const 512) (i32.const 5) (i32.const 256))";
-    let sign = |name: &str| Guest::new(format!("keys/{name}")).at(Stage::Normalize).imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)").fields("(data (i32.const 512) \"hook\") (data (i32.const 600) \"other\")").asking("keys = [\"*\"]");
+    let sign = |name: &str| {
+        Guest::new(format!("keys/{name}"))
+            .at(Stage::Normalize)
+            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)")
+            .fields("(data (i32.const 512) \"hook\") (data (i32.const 600) \"other\")")
+            .asking("keys = [\"*\"]")
+    };
     let asset = |name: &str| Guest::new(format!("assets/{name}")).imports("assets", "read", "read", "(param i32 i32 i32 i32 i32)");
     vec![
         find("without_end").then_keep(format!("(loop $l {ask} (br $l))")).case(Expect::Deadline),
@@ -116,14 +134,24 @@ fn runtimes() -> Vec<Case> {
 fn handles() -> Vec<Case> {
     let own = "(import \"[export]hostile:guest/things\" \"[resource-new]thing\" (func $make (param i32) (result i32)))\n";
     let drop = "(import \"[export]hostile:guest/things\" \"[resource-drop]thing\" (func $let_go (param i32)))\n";
-    let things = |name: &str, imports: &str| Guest::new(format!("handles/{name}")).imports_from("interface things { resource thing { } }", "export things;", imports);
-    let so_many = |count: u32, what: &str| format!("(loop $l {what} (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))");
+    let things = |name: &str, imports: &str| {
+        Guest::new(format!("handles/{name}")).imports_from("interface things { resource thing { } }", "export things;", imports)
+    };
+    let so_many = |count: u32, what: &str| {
+        format!(
+            "(loop $l {what} (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))"
+        )
+    };
     let out = |name: &str| wasi(name, &["io/poll", "io/streams", "cli/stdout"], &[("cli/stdout", "get-stdout", "out", "(result i32)")]);
     vec![
         things("of_its_own_without_end", own).then_keep("(loop $l (drop (call $make (i32.const 1))) (br $l))").case(Expect::Bounded),
         things("of_its_own_kept", own).then_keep(so_many(20_000, "(drop (call $make (i32.const 1)))")).case(Expect::Trapped("handle")),
-        things("of_its_own_given_back", &format!("{own}{drop}")).then_keep("(loop $l (call $let_go (call $make (i32.const 1))) (br $l))").case(Expect::Deadline),
-        things("given_back_twice", &format!("{own}{drop}")).then_keep("(local.set $i (call $make (i32.const 1))) (call $let_go (local.get $i)) (call $let_go (local.get $i))").case(Expect::Trapped("")),
+        things("of_its_own_given_back", &format!("{own}{drop}"))
+            .then_keep("(loop $l (call $let_go (call $make (i32.const 1))) (br $l))")
+            .case(Expect::Deadline),
+        things("given_back_twice", &format!("{own}{drop}"))
+            .then_keep("(local.set $i (call $make (i32.const 1))) (call $let_go (local.get $i)) (call $let_go (local.get $i))")
+            .case(Expect::Trapped("")),
         out("streams_without_end").then_keep("(loop $l (drop (call $out)) (br $l))").case(Expect::Bounded),
         out("streams_kept").then_keep(so_many(20_000, "(drop (call $out))")).case(Expect::Trapped("handle")),
     ]

@@ -17,11 +17,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A call's deadline in every case, in milliseconds.
-pub const DEADLINE_MS: u64 = 20;
+const DEADLINE_MS: u64 = 20;
 /// As long may `configure` take, in milliseconds.
-pub const CONFIGURE_DEADLINE_MS: u64 = 50;
-/// The memory limit of every plugin that names none, in KiB.
-pub const MEMORY_KIB: u64 = 16 * 1024;
+const CONFIGURE_DEADLINE_MS: u64 = 50;
 /// Calls of each case: the first on the scratch instance's successor, the others on whatever is left.
 const CALLS: usize = 3;
 
@@ -96,7 +94,7 @@ impl House {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("plugin.wasm"), &case.bytes)?;
         let hooks = if case.manifest.contains("hooks = ") { String::new() } else { format!("hooks = [\"{}\"]\n", case.stage.as_str()) };
-        let deadline = if case.manifest.contains("limits = ") { "" } else { "limits = { deadline = \"20ms\" }\n" };
+        let deadline = if case.manifest.contains("limits = ") { "" } else { &format!("limits = {{ deadline = \"{DEADLINE_MS}ms\" }}\n") };
         let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\napi = \"0.1\"\n{hooks}{deadline}{}\n", case.manifest);
         fs::write(folder.join("plugin.toml"), manifest)?;
         let used = PluginUse { plugin: name, settings: "{}".into(), on_failure: OnFailure::Skip };

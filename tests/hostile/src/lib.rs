@@ -28,19 +28,10 @@ pub use neighbour::{Beside, beside};
 
 /// Every hand-written case.
 pub fn written() -> Vec<Case> {
-    [
-        loops::cases(),
-        traps::cases(),
-        hunger::cases(),
-        results::cases(),
-        floods::cases(),
-        state::cases(),
-        surface::cases(),
-        damage::cases(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [loops::cases(), traps::cases(), hunger::cases(), results::cases(), floods::cases(), state::cases(), surface::cases(), damage::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Generated cases: `modules` core modules behind the filter world's surface and `components` as they come, from `first` on. A seed gives

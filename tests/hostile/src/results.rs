@@ -6,7 +6,8 @@ use domain::decision::Stage;
 
 /// Bytes from the result's beginning, written one field after the other, each a `(offset, 32-bit value)`.
 fn gives(fields: &[(u32, u32)]) -> String {
-    let stores: String = fields.iter().map(|(offset, value)| format!("(i32.store (i32.const {}) (i32.const {}))", RESULT + offset, *value as i32)).collect();
+    let store = |(offset, value): &(u32, u32)| format!("(i32.store (i32.const {}) (i32.const {}))", RESULT + offset, *value as i32);
+    let stores = fields.iter().map(store).collect::<Vec<_>>().join(" ");
     format!("(memory.fill (i32.const {RESULT}) (i32.const 0) (i32.const 64)) {stores} (i32.const {RESULT})")
 }
 
@@ -27,8 +28,11 @@ fn says_much(byte: u8, length: u32) -> String {
 
 /// A filter that drops with these bytes as its reason.
 fn utters(name: &str, bytes: &[u8], expect: Expect) -> Case {
-    let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
-    Guest::new(format!("text/{name}")).fields(format!("(data (i32.const 1024) \"{text}\")")).run(says(1024, bytes.len() as u32)).case(expect)
+    let text = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
+    Guest::new(format!("text/{name}"))
+        .fields(format!("(data (i32.const 1024) \"{text}\")"))
+        .run(says(1024, bytes.len() as u32))
+        .case(expect)
 }
 
 /// One case each.
@@ -111,8 +115,12 @@ fn patches() -> Vec<Case> {
         fault("of_edits_beyond_memory").run(gives(&[(4, 0xffff_0000), (8, 3)])).case(Expect::Trapped("out of bounds")),
         fault("of_edits_misaligned").run(gives(&[(4, 4097), (8, 1)])).case(Expect::Trapped("align")),
         fault("with_no_such_edit").run(filled(99, 1)).case(Expect::Trapped("discriminant")),
-        fault("with_no_such_severity").run(format!("(i32.store (i32.const 4100) (i32.const 77)) {}", filled(5, 1))).case(Expect::Trapped("discriminant")),
-        fault("with_a_link_nowhere").run(format!("(i32.store (i32.const 4100) (i32.const -9)) (i32.store (i32.const 4104) (i32.const 9)) {}", filled(4, 1))).case(Expect::Trapped("out of bounds")),
+        fault("with_no_such_severity")
+            .run(format!("(i32.store (i32.const 4100) (i32.const 77)) {}", filled(5, 1)))
+            .case(Expect::Trapped("discriminant")),
+        fault("with_a_link_nowhere")
+            .run(format!("(i32.store (i32.const 4100) (i32.const -9)) (i32.store (i32.const 4104) (i32.const 9)) {}", filled(4, 1)))
+            .case(Expect::Trapped("out of bounds")),
         fault("that_removes_everything").run(filled(7, 64)).case(Expect::Harmless),
         fault("that_takes_the_entity").run(filled(12, 1)).case(Expect::Harmless),
     ]
@@ -123,10 +131,14 @@ fn other_hooks() -> Vec<Case> {
     let grow = "(drop (memory.grow (i32.const 100)))";
     vec![
         normalizer("nothing").run(gives(&[])).case(Expect::Harmless),
-        normalizer("of_10000_alerts").run(format!("{grow} {}", gives(&[(4, 65536), (8, 10_000)]))).case(Expect::Trapped("1000 are the most")),
+        normalizer("of_10000_alerts")
+            .run(format!("{grow} {}", gives(&[(4, 65536), (8, 10_000)])))
+            .case(Expect::Trapped("1000 are the most")),
         normalizer("of_4_gi_alerts").run(gives(&[(4, 65536), (8, u32::MAX)])).case(Expect::Trapped("")),
         normalizer("replies_with_no_such_status").run(gives(&[(12, 1), (16, 65_535)])).case(Expect::Bounded),
-        normalizer("replies_at_length").run(format!("{grow} {}", gives(&[(12, 1), (16, 200), (28, 65536), (32, 6_000_000)]))).case(Expect::Trapped("")),
+        normalizer("replies_at_length")
+            .run(format!("{grow} {}", gives(&[(12, 1), (16, 200), (28, 65536), (32, 6_000_000)])))
+            .case(Expect::Trapped("")),
         normalizer("refuses_beyond_memory").run(gives(&[(0, 1), (4, 0xffff_ff00), (8, 9)])).case(Expect::Trapped("out of bounds")),
         Guest::new("dedupe/with_no_such_option").at(Stage::Dedupe).run(gives(&[(4, 250), (8, 250)])).case(Expect::Trapped("discriminant")),
         Guest::new("dedupe/with_an_empty_key").at(Stage::Dedupe).run(gives(&[(4, 1)])).case(Expect::Bounded),
@@ -138,22 +150,52 @@ fn other_hooks() -> Vec<Case> {
 fn configurations() -> Vec<Case> {
     let fault = |name: &str| Guest::new(format!("configure/{name}"));
     let answer = |case: u32, at: u32, count: u32| {
-        format!("(i32.store (i32.const 64) (i32.const {case})) (i32.store (i32.const 68) (i32.const {})) (i32.store (i32.const 72) (i32.const {})) (i32.const 64)", at as i32, count as i32)
+        format!(
+            "(i32.store (i32.const 64) (i32.const {case})) (i32.store (i32.const 68) (i32.const {})) (i32.store (i32.const 72) (i32.const {})) (i32.const 64)",
+            at as i32, count as i32
+        )
     };
-    let list = |text: u32, length: u32| format!("(i32.store (i32.const 4096) (i32.const {text})) (i32.store (i32.const 4100) (i32.const {length}))");
+    let list = |text: u32, length: u32| {
+        format!("(i32.store (i32.const 4096) (i32.const {text})) (i32.store (i32.const 4100) (i32.const {length}))")
+    };
     let grow = "(drop (memory.grow (i32.const 120)))";
     vec![
-        fault("narrows_to_a_million_names").configures(format!("{grow} {}", answer(0, 65536, 900_000))).case(Expect::Refused("over 256 KiB")),
-        fault("narrows_to_no_field").fields("(data (i32.const 512) \"salary\")").configures(format!("{} {}", list(512, 6), answer(0, 4096, 1))).case(Expect::Refused("which is no field")),
-        fault("narrows_to_a_long_name").configures(format!("{grow} (memory.fill (i32.const 65536) (i32.const 120) (i32.const 200000)) {} {}", list(65536, 200_000), answer(0, 4096, 1))).case(Expect::Refused("")),
-        fault("narrows_to_orders_for_a_terminal").fields("(data (i32.const 512) \"\\1b[2J\\0d\")").configures(format!("{} {}", list(512, 5), answer(0, 4096, 1))).case(Expect::Refused("which is no field")),
-        fault("narrows_to_what_it_did_not_declare").fields("(data (i32.const 512) \"summary\")").configures(format!("{} {}", list(512, 7), answer(0, 4096, 1))).case(Expect::Refused("does not declare")),
-        fault("narrows_to_no_text").fields("(data (i32.const 512) \"\\ff\\fe\")").configures(format!("{} {}", list(512, 2), answer(0, 4096, 1))).case(Expect::Refused("utf-8")),
+        fault("narrows_to_a_million_names")
+            .configures(format!("{grow} {}", answer(0, 65536, 900_000)))
+            .case(Expect::Refused("over 256 KiB")),
+        fault("narrows_to_no_field")
+            .fields("(data (i32.const 512) \"salary\")")
+            .configures(format!("{} {}", list(512, 6), answer(0, 4096, 1)))
+            .case(Expect::Refused("which is no field")),
+        fault("narrows_to_a_long_name")
+            .configures(format!(
+                "{grow} (memory.fill (i32.const 65536) (i32.const 120) (i32.const 200000)) {} {}",
+                list(65536, 200_000),
+                answer(0, 4096, 1)
+            ))
+            .case(Expect::Refused("")),
+        fault("narrows_to_orders_for_a_terminal")
+            .fields("(data (i32.const 512) \"\\1b[2J\\0d\")")
+            .configures(format!("{} {}", list(512, 5), answer(0, 4096, 1)))
+            .case(Expect::Refused("which is no field")),
+        fault("narrows_to_what_it_did_not_declare")
+            .fields("(data (i32.const 512) \"summary\")")
+            .configures(format!("{} {}", list(512, 7), answer(0, 4096, 1)))
+            .case(Expect::Refused("does not declare")),
+        fault("narrows_to_no_text")
+            .fields("(data (i32.const 512) \"\\ff\\fe\")")
+            .configures(format!("{} {}", list(512, 2), answer(0, 4096, 1)))
+            .case(Expect::Refused("utf-8")),
         fault("has_a_million_problems").configures(format!("{grow} {}", answer(1, 65536, 400_000))).case(Expect::Refused("")),
         fault("has_a_problem").configures(answer(1, 4096, 1)).case(Expect::Refused("does not take its settings")),
         fault("answers_beyond_memory").configures("(i32.const -4)").case(Expect::Refused("out of bounds")),
         fault("answers_misaligned").configures("(i32.const 65)").case(Expect::Refused("align")),
         fault("answers_with_no_such_case").configures(answer(9, 0, 0)).case(Expect::Refused("discriminant")),
-        fault("is_slow_each_time").configure("(loop $l (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const 3000000))))").then_keep("unreachable").case(Expect::Trapped("")),
+        fault("is_slow_each_time")
+            .configure(
+                "(loop $l (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const 3000000))))",
+            )
+            .then_keep("unreachable")
+            .case(Expect::Trapped("")),
     ]
 }

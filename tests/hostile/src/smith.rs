@@ -11,7 +11,8 @@ const ENTROPY_BYTES: usize = 24 * 1024;
 /// From `first` on.
 pub fn cases(first: u64, modules: u64, components: u64) -> Vec<Case> {
     let modules = (first..first + modules).map(|seed| Case::new(format!("smith/module_{seed}"), module(seed), Expect::Bounded));
-    let components = (first..first + components).map(|seed| Case::new(format!("smith/component_{seed}"), component(seed), Expect::Refused("")));
+    let components =
+        (first..first + components).map(|seed| Case::new(format!("smith/component_{seed}"), component(seed), Expect::Refused("")));
     modules.chain(components).collect()
 }
 
@@ -30,7 +31,8 @@ fn entropy(seed: u64) -> Vec<u8> {
 
 /// What the sandbox's engine knows; every fifth seed takes all proposals, which it refuses.
 fn config(seed: u64) -> Config {
-    let mut config = Config { max_instructions: 400, max_funcs: 30, max_memories: 1, max_tables: 1, max_memory32_bytes: 1 << 26, ..Config::default() };
+    let mut config =
+        Config { max_instructions: 400, max_funcs: 30, max_memories: 1, max_tables: 1, max_memory32_bytes: 1 << 26, ..Config::default() };
     if seed % 5 != 4 {
         config.gc_enabled = false;
         config.exceptions_enabled = false;

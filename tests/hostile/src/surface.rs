@@ -39,8 +39,11 @@ fn outside() -> Vec<Case> {
         asked("somebody_elses", "evil:tools@1.0.0", "shell"),
         asked("nearly_ours", "reveille:plugins@0.1.0", "log"),
         asked("nearly_wasi", "wasi:clis@0.2.6", "run"),
-        asks("an_unknown_function_of_wasi", "wasi:cli@0.2.6", "evil", "go: func();", "").case(Expect::Trapped("a plugin has no files, sockets or programs")),
-        asks("a_file_by_name", "wasi:filesystem@0.2.6", "types", "open: func(path: string) -> u32;", "(param i32 i32) (result i32)").then_keep("(drop (call $other (i32.const 0) (i32.const 0)))").case(Expect::Trapped("no files")),
+        asks("an_unknown_function_of_wasi", "wasi:cli@0.2.6", "evil", "go: func();", "")
+            .case(Expect::Trapped("a plugin has no files, sockets or programs")),
+        asks("a_file_by_name", "wasi:filesystem@0.2.6", "types", "open: func(path: string) -> u32;", "(param i32 i32) (result i32)")
+            .then_keep("(drop (call $other (i32.const 0) (i32.const 0)))")
+            .case(Expect::Trapped("no files")),
     ]
 }
 
@@ -57,35 +60,117 @@ fn lies() -> Vec<Case> {
         lie("seed_as_nothing", random, "insecure-seed", "insecure-seed: func();", "", "(call $other)"),
         lie("time_as_list", clocks, "monotonic-clock", "now: func() -> list<u64>;", "(param i32)", "(call $other (i32.const 256))"),
         lie("wall_as_number", clocks, "wall-clock", "now: func() -> u64;", "(result i64)", "(drop (call $other))"),
-        lie("arguments_as_record", cli, "environment", "record r { a: u32 } get-arguments: func() -> r;", "(result i32)", "(drop (call $other))"),
+        lie(
+            "arguments_as_record",
+            cli,
+            "environment",
+            "record r { a: u32 } get-arguments: func() -> r;",
+            "(result i32)",
+            "(drop (call $other))",
+        ),
         lie("stdout_as_number", cli, "stdout", "get-stdout: func() -> u32;", "(result i32)", "(drop (call $other))"),
-        lie("terminal_as_flags", cli, "terminal-stdin", "flags f { a, b } get-terminal-stdin: func() -> f;", "(result i32)", "(drop (call $other))"),
-        lie("bytes_of_a_text", random, "random", "get-random-bytes: func(many: string) -> list<u8>;", "(param i32 i32 i32)", "(call $other (i32.const 0) (i32.const 0) (i32.const 256))"),
+        lie(
+            "terminal_as_flags",
+            cli,
+            "terminal-stdin",
+            "flags f { a, b } get-terminal-stdin: func() -> f;",
+            "(result i32)",
+            "(drop (call $other))",
+        ),
+        lie(
+            "bytes_of_a_text",
+            random,
+            "random",
+            "get-random-bytes: func(many: string) -> list<u8>;",
+            "(param i32 i32 i32)",
+            "(call $other (i32.const 0) (i32.const 0) (i32.const 256))",
+        ),
         lie("bytes_of_nothing", random, "random", "get-random-bytes: func() -> list<u8>;", "(param i32)", "(call $other (i32.const 256))"),
-        lie("preopens_as_text", "wasi:filesystem@0.2.6", "preopens", "get-directories: func() -> string;", "(param i32)", "(call $other (i32.const 256))"),
+        lie(
+            "preopens_as_text",
+            "wasi:filesystem@0.2.6",
+            "preopens",
+            "get-directories: func() -> string;",
+            "(param i32)",
+            "(call $other (i32.const 256))",
+        ),
         lie("poll_as_number", io, "poll", "poll: func(x: u64) -> u64;", "(param i64) (result i64)", "(drop (call $other (i64.const 1)))"),
-        lie("deep_parameters", random, "insecure-seed", &deep, "(param i32 i32) (result i32)", "(drop (call $other (i32.const 0) (i32.const 0)))"),
-        lie("wide_parameters", random, "insecure-seed", "insecure-seed: func(x: list<tuple<u8, u8, u8, u8, u8, u8, u8, u8>>) -> u8;", "(param i32 i32) (result i32)", "(drop (memory.grow (i32.const 150))) (drop (call $other (i32.const 0) (i32.const 1000000)))"),
-        lie("list_of_lists", random, "insecure-seed", "insecure-seed: func(x: list<list<list<string>>>) -> u8;", "(param i32 i32) (result i32)", "(drop (memory.grow (i32.const 150))) (drop (call $other (i32.const 4096) (i32.const 900000)))"),
+        lie(
+            "deep_parameters",
+            random,
+            "insecure-seed",
+            &deep,
+            "(param i32 i32) (result i32)",
+            "(drop (call $other (i32.const 0) (i32.const 0)))",
+        ),
+        lie(
+            "wide_parameters",
+            random,
+            "insecure-seed",
+            "insecure-seed: func(x: list<tuple<u8, u8, u8, u8, u8, u8, u8, u8>>) -> u8;",
+            "(param i32 i32) (result i32)",
+            "(drop (memory.grow (i32.const 150))) (drop (call $other (i32.const 0) (i32.const 1000000)))",
+        ),
+        lie(
+            "list_of_lists",
+            random,
+            "insecure-seed",
+            "insecure-seed: func(x: list<list<list<string>>>) -> u8;",
+            "(param i32 i32) (result i32)",
+            "(drop (memory.grow (i32.const 150))) (drop (call $other (i32.const 4096) (i32.const 900000)))",
+        ),
     ]
 }
 
 fn contract() -> Vec<Case> {
     let fault = |name: &str| Guest::new(format!("contract/{name}"));
-    let elsewhere = |name: &str, package: &str, interface: &str, body: &str, signature: &str| asks(name, package, interface, body, signature).then_keep("");
+    let elsewhere = |name: &str, package: &str, interface: &str, body: &str, signature: &str| {
+        asks(name, package, interface, body, signature).then_keep("")
+    };
     let interface = |name: &str| format!("reveille:plugin/{name}@{CONTRACT}");
     vec![
-        elsewhere("another_version", "reveille:plugin@9.0.0", "log", "go: func();", "").case(Expect::Refused("was built for contract 9.0.0")),
-        fault("keys_for_a_filter").imports_from("", &format!("import {};", interface("keys")), &format!("(import \"{}\" \"sign\" (func $s (param i32 i32 i32 i32 i32 i32)))", interface("keys"))).asking("keys = [\"*\"]").case(Expect::Refused("may not have")),
+        elsewhere("another_version", "reveille:plugin@9.0.0", "log", "go: func();", "")
+            .case(Expect::Refused("was built for contract 9.0.0")),
+        fault("keys_for_a_filter")
+            .imports_from(
+                "",
+                &format!("import {};", interface("keys")),
+                &format!("(import \"{}\" \"sign\" (func $s (param i32 i32 i32 i32 i32 i32)))", interface("keys")),
+            )
+            .asking("keys = [\"*\"]")
+            .case(Expect::Refused("may not have")),
         fault("lookup_undeclared").imports("lookup", "find", "find", "(param i32 i32 i32 i32 i32)").case(Expect::Refused("names none")),
-        fault("lookup_not_granted").imports("lookup", "find", "find", "(param i32 i32 i32 i32 i32)").asking("lookups = [\"salaries\"]").case(Expect::Refused("salaries")),
-        fault("keys_not_granted").at(Stage::Normalize).imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)").asking("keys = [\"root\"]").case(Expect::Refused("root")),
+        fault("lookup_not_granted")
+            .imports("lookup", "find", "find", "(param i32 i32 i32 i32 i32)")
+            .asking("lookups = [\"salaries\"]")
+            .case(Expect::Refused("salaries")),
+        fault("keys_not_granted")
+            .at(Stage::Normalize)
+            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)")
+            .asking("keys = [\"root\"]")
+            .case(Expect::Refused("root")),
         fault("more_memory_than_the_host_gives").asking("limits = { memory = \"4GiB\" }").case(Expect::Refused("memory")),
         fault("more_time_than_the_host_gives").asking("limits = { deadline = \"3600s\" }").case(Expect::Refused("deadline")),
         fault("another_hook_than_it_says").at(Stage::Enrich).case(Expect::Harmless).at(Stage::Filter).asking("hooks = [\"filter\"]"),
         text("without_lifecycle", "(component (core module $m))", Expect::Refused("does not export `lifecycle`")),
-        text("with_a_lifecycle_that_is_none", &format!("(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) (func $f (canon lift (core func $i \"f\"))) (instance $l (export \"configure\" (func $f))) (export \"{}\" (instance $l)) (export \"{}\" (instance $l)))", interface("lifecycle"), interface("filter")), Expect::Refused("does not fit contract")),
-        text("with_functions_for_interfaces", &format!("(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) (func $f (canon lift (core func $i \"f\"))) (export \"{}\" (func $f)) (export \"{}\" (func $f)))", interface("lifecycle"), interface("filter")), Expect::Refused("")),
+        text(
+            "with_a_lifecycle_that_is_none",
+            &format!(
+                "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) (func $f (canon lift (core func $i \"f\"))) (instance $l (export \"configure\" (func $f))) (export \"{}\" (instance $l)) (export \"{}\" (instance $l)))",
+                interface("lifecycle"),
+                interface("filter")
+            ),
+            Expect::Refused("does not fit contract"),
+        ),
+        text(
+            "with_functions_for_interfaces",
+            &format!(
+                "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) (func $f (canon lift (core func $i \"f\"))) (export \"{}\" (func $f)) (export \"{}\" (func $f)))",
+                interface("lifecycle"),
+                interface("filter")
+            ),
+            Expect::Refused(""),
+        ),
         text("imports_a_component", "(component (import \"wasi:cli/x@0.2.0\" (component)))", Expect::Refused("")),
         text("imports_a_module", "(component (import \"m\" (core module)))", Expect::Refused("")),
         text("imports_a_function", "(component (import \"f\" (func)))", Expect::Refused("")),

@@ -36,7 +36,15 @@ fn hostile_plugins_harm_nobody_else() {
         *classes.entry(seen.outcome.class()).or_default() += 1;
         let words = seen.outcome.words();
         if std::env::var_os("REVEILLE_HOSTILE_SHOW").is_some() {
-            println!("{:<50} {:<9} {:>7.1} ms {:>6.1} ms {:>6} KiB  {:.120}", case.name, seen.outcome.class(), seen.loaded_in.as_secs_f64() * 1e3, seen.longest.as_secs_f64() * 1e3, seen.risen_kib, words.replace('\n', "⏎"));
+            println!(
+                "{:<50} {:<9} {:>7.1} ms {:>6.1} ms {:>6} KiB  {:.120}",
+                case.name,
+                seen.outcome.class(),
+                seen.loaded_in.as_secs_f64() * 1e3,
+                seen.longest.as_secs_f64() * 1e3,
+                seen.risen_kib,
+                words.replace('\n', "⏎")
+            );
         }
         let mut fault = |what: String| wrong.push(format!("{}: {what}", case.name));
         if !seen.outcome.is(case.expect) {
@@ -45,8 +53,9 @@ fn hostile_plugins_harm_nobody_else() {
         if words.len() > REASON_LIMIT_BYTES {
             fault(format!("its reason is {} bytes long", words.len()));
         }
-        if words.chars().any(|c| c.is_control() && c != '\n' && c != '\t') && matches!(seen.outcome, reveille_hostile::Outcome::Refused(_)) {
-            fault(format!("its refusal holds control characters: {:.200?}", words));
+        if words.chars().any(|c| c.is_control() && c != '\n' && c != '\t') && matches!(seen.outcome, reveille_hostile::Outcome::Refused(_))
+        {
+            fault(format!("its refusal holds control characters: {words:.200?}"));
         }
         if seen.loaded_in > LOADED_WITHIN || seen.longest > CALLED_WITHIN {
             fault(format!("took {:?} to load and {:?} for its longest call", seen.loaded_in, seen.longest));
