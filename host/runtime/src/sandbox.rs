@@ -16,6 +16,7 @@ use crate::prepared::{CallLimits, Place, Prepared};
 use crate::settings::RuntimeSettings;
 use crate::shape::Shape;
 use crate::warm::Asked;
+use domain::alert::cut;
 use domain::decision::{PluginRef, Stage};
 use domain::installation::{Grant, PluginUse};
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 const MANIFEST_LIMIT_BYTES: u64 = 256 * 1024;
 /// Longest settings, in bytes.
 const SETTINGS_LIMIT_BYTES: usize = 1 << 20;
+/// Longest refusal, in bytes.
+const REASON_LIMIT_BYTES: usize = 2048;
 /// Most folders that are looked at.
 const PLUGINS_LIMIT: usize = 1000;
 
@@ -193,15 +196,21 @@ impl PluginHost for Sandbox {
         };
         names
             .into_iter()
-            .map(|name| self.find(&name).map(|found| found.info).map_err(|reason| LoadError { plugin: name, reason }))
+            .map(|name| self.find(&name).map(|found| found.info).map_err(|reason| LoadError { plugin: name, reason: readable(&reason) }))
             .collect()
     }
 
     fn prepare(&self, used: &PluginUse, stage: Stage, grant: &Grant, around: &Surroundings) -> Result<Arc<dyn Plugin>, LoadError> {
         let prepared = self.place(used, stage, grant, around);
-        let prepared = prepared.map_err(|reason| LoadError { plugin: used.plugin.clone(), reason })?;
+        let prepared = prepared.map_err(|reason| LoadError { plugin: used.plugin.clone(), reason: readable(&reason) })?;
         Ok(Arc::new(prepared))
     }
+}
+
+/// A refusal may quote names out of the file, which are whatever somebody wrote there: short, and without orders for a terminal.
+fn readable(reason: &str) -> String {
+    let shown: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    cut(&shown, REASON_LIMIT_BYTES)
 }
 
 fn read_file(path: &std::path::Path, limit_bytes: u64) -> Result<Vec<u8>, String> {

@@ -31,13 +31,14 @@ pub fn measure(figures: &mut Figures, dir: &Path, backing: Backing, size: Size) 
     figures.add("active_rss_empty_mib", before, "MiB resident before the first alert");
     let bodies = data::bodies(&Mix::new(size.active).known(), BATCH);
     let (mut memory, mut speed, began) = (vec![(0.0, before)], Vec::new(), Instant::now());
-    for (step, part) in bodies.chunks(bodies.len().div_ceil(STEPS)).enumerate() {
+    let mut so_far = 0.0;
+    for part in bodies.chunks(bodies.len().div_ceil(STEPS)) {
         let step_began = Instant::now();
         post_all(&stand.door(), part, CONNECTIONS)?;
         stand.drained(Duration::from_secs(600))?;
-        let alerts = part.iter().len() * BATCH;
-        let so_far = (step + 1) as f64 * alerts as f64;
-        speed.push((so_far, alerts as f64 / step_began.elapsed().as_secs_f64()));
+        let alerts = (part.len() * BATCH) as f64;
+        so_far += alerts;
+        speed.push((so_far, alerts / step_began.elapsed().as_secs_f64()));
         memory.push((so_far, stand.resident_mib()?));
     }
     figures.add("active_seconds", began.elapsed().as_secs_f64(), &format!("s until {} new alerts are decided", size.active));
