@@ -283,7 +283,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
             }),
             Document::Grant(d) => {
                 let (lookups, keys, secrets) = (plain(&d.lookups), plain(&d.keys), plain(&d.secrets));
-                made.grants.insert(id, Grant { lookups, keys, secrets });
+                made.grants.insert(id, Grant { lookups, keys, secrets, state: d.state });
             }
             Document::Table(d) => {
                 let rows = d.rows.iter().map(|(key, row)| (key.clone(), row.clone().into_iter().collect())).collect();

@@ -333,6 +333,9 @@ pub struct GrantDocument {
     /// Secrets of the server's file that its requests may name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Name>,
+    /// Whether it may remember between calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub state: bool,
 }
 
 /// A lookup table: key, then columns by name.

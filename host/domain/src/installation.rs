@@ -108,6 +108,8 @@ pub struct Grant {
     pub keys: Vec<String>,
     /// Secrets that its requests may name.
     pub secrets: Vec<String>,
+    /// Whether it may remember.
+    pub state: bool,
 }
 
 /// A static lookup table: key → row.

@@ -33,6 +33,9 @@ pub enum CallFailure {
     /// The plugin says that it is at fault.
     #[error("failed: {0}")]
     Internal(String),
+    /// Something that it cannot do without is not to be had now; not its fault.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
     /// It trapped, or broke a limit.
     #[error("trapped: {0}")]
     Trapped(String),

@@ -4,16 +4,19 @@
 //! each thread asks it through a warm instance of its own ([`ports::Instance`]). Every call has a deadline, every instance a ceiling of
 //! memory, every result a size; whatever traps is thrown away, and a plugin that fails again and again is left alone for a while.
 
+mod actions;
 mod assets;
 mod bindings;
 mod breaker;
 mod cache;
 mod cell;
 mod compiler;
+mod contract;
 mod engine;
 mod error;
 mod grants;
 mod hook;
+mod interactions;
 mod keyring;
 mod lift;
 mod limits;
@@ -26,6 +29,7 @@ mod reads;
 mod sandbox;
 mod settings;
 mod shape;
+mod state;
 mod warm;
 mod world;
 

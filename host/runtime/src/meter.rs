@@ -39,6 +39,7 @@ impl Meter {
         let kind = match failure {
             CallFailure::Rejected(_) => "rejected",
             CallFailure::Internal(_) => "internal",
+            CallFailure::Unavailable(_) => "unavailable",
             CallFailure::Trapped(_) => "trapped",
             CallFailure::Deadline(_) => "deadline",
             CallFailure::SwitchedOff(_) => "switched-off",

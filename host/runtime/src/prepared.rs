@@ -7,6 +7,7 @@ use crate::hook::Hook;
 use crate::meter::Meter;
 use crate::reads::Reads;
 use crate::warm::{Asked, Asker, Warm};
+use ports::hot::StateSlot;
 use ports::plugin::PluginInfo;
 use ports::{CallFailure, Clock, Instance, Plugin};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ impl Prepared {
     /// # Errors
     /// One sentence: what is wrong with the settings or the plugin.
     pub(crate) fn new(mut place: Place) -> Result<Self, String> {
-        let (_, narrowed) = Warm::new(&place).map_err(|failure| match failure {
+        let (_, narrowed) = Warm::new(&place, None).map_err(|failure| match failure {
             CallFailure::Rejected(problems) => format!("does not take its settings: {problems}"),
             failure => format!("cannot be configured: {failure}"),
         })?;
@@ -79,6 +80,10 @@ impl Plugin for Prepared {
     }
 
     fn instance(&self) -> Box<dyn Instance> {
-        Box::new(Asker::new(Arc::clone(&self.0)))
+        Box::new(Asker::new(Arc::clone(&self.0), None))
+    }
+
+    fn stateful(&self, state: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        Box::new(Asker::new(Arc::clone(&self.0), Some(state)))
     }
 }

@@ -6,6 +6,7 @@ use crate::breaker::Breaker;
 use crate::cache::NativeCache;
 use crate::cell::Identity;
 use crate::compiler::Compiler;
+use crate::contract::API;
 use crate::engine::{self, Ticker};
 use crate::error::RuntimeError;
 use crate::grants::Granted;
@@ -121,7 +122,7 @@ impl Sandbox {
             keys: manifest.keys.clone(),
             headers: manifest.headers.clone(),
             contacts: manifest.contacts.clone(),
-            state: None,
+            state: manifest.state,
             settings_schema: manifest.settings_schema.clone(),
             path: path.display().to_string(),
             size_bytes: component.len() as u64,
@@ -131,10 +132,7 @@ impl Sandbox {
 
     fn place(&self, used: &PluginUse, stage: Stage, grant: &Grant, around: &Surroundings) -> Result<Prepared, String> {
         let Found { manifest, component, info, folder } = self.find(&used.plugin)?;
-        let hook = Hook::try_from(stage)?;
-        if manifest.state {
-            return Err("asks for `state`, which this host does not keep yet: build it without (plugin.toml, `state`)".into());
-        }
+        let hook = Hook::from(stage);
         Shape::read(&component)?.check(&manifest)?;
         if !manifest.hooks.contains(&hook) {
             let hooks = manifest.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ");
@@ -146,7 +144,7 @@ impl Sandbox {
         let granted = Granted::check(&manifest, grant, around, &self.settings.keys)?;
         let assets = Assets::read_from(&folder, &manifest.assets)?;
         let compiled = self.compiler.get(&info.plugin.digest, component)?;
-        let asked = Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract 0.1: {error:#}"))?;
+        let asked = Asked::find(hook, &compiled).map_err(|error| format!("plugin.wasm does not fit contract {API}: {error:#}"))?;
         let identity = Identity { plugin: Arc::clone(&info.plugin), granted, assets, per_call: manifest.per_call };
         let limits = &self.settings.limits;
         Prepared::new(Place {

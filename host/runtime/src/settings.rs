@@ -51,6 +51,10 @@ pub struct SandboxLimits {
     pub calls_per_instance: u64,
     /// A warm instance is replaced once it holds so much of its memory limit, in percent.
     pub memory_high_water_percent: usize,
+    /// Most keys of one name space of plugin state.
+    pub state_keys: usize,
+    /// Most bytes of one name space of plugin state, keys included.
+    pub state_bytes: usize,
     /// How finely deadlines are told, in milliseconds: a call is stopped up to this much after its deadline.
     pub tick_ms: u64,
 }
@@ -67,6 +71,8 @@ impl Default for SandboxLimits {
             component_bytes: 32 << 20,
             calls_per_instance: 1_000_000,
             memory_high_water_percent: 75,
+            state_keys: 1_000_000,
+            state_bytes: 256 << 20,
             tick_ms: 1,
         }
     }

@@ -210,6 +210,10 @@ fn rejections_do_not_count_and_failures_switch_the_plugin_off_until_a_trial_succ
     for _ in 0..5 {
         assert_eq!(rejecting.filter(&full_alert()), Err(CallFailure::Rejected("not mine".into())));
     }
+    let mut lacking = house.mischief("lack");
+    for _ in 0..5 {
+        assert_eq!(lacking.filter(&full_alert()), Err(CallFailure::Unavailable("no table".into())));
+    }
     let mut failing = house.mischief("fail");
     for _ in 0..3 {
         assert_eq!(failing.filter(&full_alert()), Err(CallFailure::Internal("my fault".into())));

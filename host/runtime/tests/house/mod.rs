@@ -82,11 +82,15 @@ impl House {
     }
 
     pub fn prepare(&self, name: &str, stage: Stage, settings: &str) -> Result<Arc<dyn Plugin>, LoadError> {
+        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], state: true, ..Grant::default() };
+        self.prepare_granted(name, stage, settings, &grant)
+    }
+
+    pub fn prepare_granted(&self, name: &str, stage: Stage, settings: &str, grant: &Grant) -> Result<Arc<dyn Plugin>, LoadError> {
         let used = PluginUse { plugin: name.to_owned(), settings: settings.to_owned(), on_failure: OnFailure::Skip };
         let hosts: Table = [("web1".to_owned(), vec![("owner".to_owned(), "web".to_owned())])].into();
         let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()) };
-        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], secrets: Vec::new() };
-        self.sandbox.prepare(&used, stage, &grant, &around)
+        self.sandbox.prepare(&used, stage, grant, &around)
     }
 
     /// Why the plugin is refused.
