@@ -37,7 +37,7 @@ impl Outcome {
             Ok(_) => Self::Fine,
             Err(CallFailure::Trapped(why)) => Self::Trapped(why),
             Err(CallFailure::Deadline(_)) => Self::Deadline,
-            Err(CallFailure::Rejected(why) | CallFailure::Internal(why)) => Self::Failed(why),
+            Err(CallFailure::Rejected(why) | CallFailure::Internal(why) | CallFailure::Unavailable(why)) => Self::Failed(why),
             Err(off @ CallFailure::SwitchedOff(_)) => Self::Failed(off.to_string()),
         }
     }

@@ -86,8 +86,8 @@ fn tables_and_keys() -> Vec<Case> {
     let sign = |name: &str| {
         Guest::new(format!("keys/{name}"))
             .at(Stage::Normalize)
-            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)")
-            .fields("(data (i32.const 512) \"hook\") (data (i32.const 600) \"other\")")
+            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32 i32)")
+            .fields("(data (i32.const 512) \"hook\") (data (i32.const 600) \"other\") (data (i32.const 700) \"hmac-sha256\")")
             .asking("keys = [\"*\"]")
     };
     let asset = |name: &str| Guest::new(format!("assets/{name}")).imports("assets", "read", "read", "(param i32 i32 i32 i32 i32)");
@@ -97,10 +97,10 @@ fn tables_and_keys() -> Vec<Case> {
         find("of_a_key_of_10_mib").then_keep("(drop (memory.grow (i32.const 200))) (call $find (i32.const 512) (i32.const 5) (i32.const 65536) (i32.const 10000000) (i32.const 256))").case(Expect::Trapped("")),
         find("answered_beyond_memory").then_keep("(call $find (i32.const 512) (i32.const 5) (i32.const 512) (i32.const 5) (i32.const -4))").case(Expect::Trapped("")),
         find("answered_misaligned").then_keep("(call $find (i32.const 512) (i32.const 5) (i32.const 512) (i32.const 5) (i32.const 257))").case(Expect::Trapped("align")),
-        sign("without_end").then_keep("(loop $l (call $sign (i32.const 512) (i32.const 4) (i32.const 1) (i32.const 0) (i32.const 65000) (i32.const 256)) (global.set $next (i32.const 4096)) (br $l))").case(Expect::Deadline),
-        sign("of_14_mib_without_end").then_keep("(drop (memory.grow (i32.const 230))) (loop $l (call $sign (i32.const 512) (i32.const 4) (i32.const 1) (i32.const 0) (i32.const 14000000) (i32.const 256)) (global.set $next (i32.const 4096)) (br $l))").case(Expect::Deadline),
-        sign("with_another_key").then_keep("(call $sign (i32.const 600) (i32.const 5) (i32.const 1) (i32.const 0) (i32.const 9) (i32.const 256))").case(Expect::Trapped("not granted")),
-        sign("with_no_such_algorithm").then_keep("(call $sign (i32.const 512) (i32.const 4) (i32.const 77) (i32.const 0) (i32.const 9) (i32.const 256))").case(Expect::Trapped("")),
+        sign("without_end").then_keep("(loop $l (call $sign (i32.const 512) (i32.const 4) (i32.const 700) (i32.const 11) (i32.const 0) (i32.const 65000) (i32.const 256)) (global.set $next (i32.const 4096)) (br $l))").case(Expect::Deadline),
+        sign("of_14_mib_without_end").then_keep("(drop (memory.grow (i32.const 230))) (loop $l (call $sign (i32.const 512) (i32.const 4) (i32.const 700) (i32.const 11) (i32.const 0) (i32.const 14000000) (i32.const 256)) (global.set $next (i32.const 4096)) (br $l))").case(Expect::Deadline),
+        sign("with_another_key").then_keep("(call $sign (i32.const 600) (i32.const 5) (i32.const 700) (i32.const 11) (i32.const 0) (i32.const 9) (i32.const 256))").case(Expect::Trapped("not granted")),
+        sign("with_no_such_algorithm").then_keep("(call $sign (i32.const 512) (i32.const 4) (i32.const 600) (i32.const 5) (i32.const 0) (i32.const 9) (i32.const 256))").case(Expect::Harmless),
         asset("without_end").then_keep("(loop $l (call $read (i32.const 512) (i32.const 5) (i32.const 0) (i32.const -1) (i32.const 256)) (br $l))").case(Expect::Deadline),
         asset("named_upwards").fields("(data (i32.const 512) \"../../../etc/passwd\")").then_keep("(call $read (i32.const 512) (i32.const 19) (i32.const 0) (i32.const 99) (i32.const 256)) (if (i32.load8_u (i32.const 256)) (then unreachable))").case(Expect::Harmless),
     ]

@@ -7,8 +7,10 @@ use std::sync::OnceLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// The contract that the cases are written for.
-pub const CONTRACT: &str = "0.1.0";
+/// The contract that the cases are written for, as interfaces carry it.
+pub const CONTRACT: &str = "1.0.0";
+/// And as manifests name it.
+pub const API: &str = "1.0";
 
 /// Where results are written.
 pub const RESULT: u32 = 128;
@@ -223,7 +225,7 @@ fn contract() -> &'static Resolve {
     static CONTRACT_TEXT: OnceLock<Resolve> = OnceLock::new();
     CONTRACT_TEXT.get_or_init(|| {
         let mut resolve = Resolve::default();
-        let folder = root().join("wit/v0.1");
+        let folder = root().join("wit/v1.0");
         resolve.push_dir(&folder).unwrap_or_else(|error| panic!("{}: {error:#}", folder.display()));
         resolve
     })

@@ -1,20 +1,25 @@
 //! The real sandbox with a neighbour in it that behaves, and room for one hostile plugin after another.
 
 use crate::case::{Case, Outcome};
+use crate::guest::API;
 use crate::memory::{peak_kib, reset_peak, resident_kib};
 use anyhow::{Context, Result, ensure};
 use domain::alert::{Alert, Severity};
 use domain::decision::{Stage, Verdict};
 use domain::inbound::{Inbound, Method};
 use domain::installation::{Grant, OnFailure, PluginUse, Table};
+use domain::state::StateSpace;
 use domain::time::Millis;
+use ports::plugin::StateLimits;
 use ports::plugin::Surroundings;
-use ports::{BoxFuture, Clock, Instance, LoadError, Plugin, PluginHost};
+use ports::{BoxFuture, Clock, HotState, Instance, LoadError, Plugin, PluginHost, StateSlot, Store};
 use reveille_tests::place::plugins;
 use runtime::{Algorithm, Key, KeyRing, LateAlarm, RuntimeSettings, Sandbox};
+use state::{Hot, HotParts, HotSettings};
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store::{SqliteStore, StoreOptions};
 
 /// A call's deadline in every case, in milliseconds.
 const DEADLINE_MS: u64 = 20;
@@ -39,10 +44,15 @@ impl Clock for Running {
     }
 }
 
-/// The sandbox.
+/// What a plugin may remember: so many keys and bytes, as the server gives by default.
+const STATE: StateLimits = StateLimits { schema: 1, keys: 1_000, bytes: 1 << 20 };
+
+/// The sandbox, and real hot state on a store of its own.
 pub struct House {
     dir: tempfile::TempDir,
     sandbox: Sandbox,
+    hot: Arc<Hot>,
+    _runtime: tokio::runtime::Runtime,
     neighbour: Box<dyn Instance>,
     installed: usize,
 }
@@ -76,14 +86,23 @@ impl House {
         settings.breaker.failures = u32::MAX;
         let key = |new: &[u8]| Key { new: new.to_vec(), old: None, algorithms: vec![Algorithm::HmacSha256] };
         settings.keys = Arc::new(KeyRing::new([("hook".to_owned(), key(b"Jefe")), ("other".to_owned(), key(b"x"))]));
-        let sandbox = Sandbox::new(settings, Arc::new(Running(Instant::now())), LateAlarm::default())?;
+        let clock: Arc<dyn Clock> = Arc::new(Running(Instant::now()));
+        let sandbox = Sandbox::new(settings, Arc::clone(&clock), LateAlarm::default())?;
         let neighbour = neighbour(&sandbox)?;
-        Ok(Self { dir, sandbox, neighbour, installed: 0 })
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(clock))?);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let hot = runtime.block_on(Hot::open(HotParts { store, settings: HotSettings::default() }))?;
+        Ok(Self { dir, sandbox, hot, _runtime: runtime, neighbour, installed: 0 })
     }
 
     /// Another instance of the neighbour.
     pub fn neighbour(&self) -> Result<Box<dyn Instance>> {
         neighbour(&self.sandbox)
+    }
+
+    /// A way to call a plugin from a thread of its own.
+    pub fn caller(&self, plugin: &dyn Plugin, stage: Stage) -> Caller {
+        Caller::new(plugin, &self.hot, stage)
     }
 
     /// Installs a case and prepares it.
@@ -95,12 +114,12 @@ impl House {
         fs::write(folder.join("plugin.wasm"), &case.bytes)?;
         let hooks = if case.manifest.contains("hooks = ") { String::new() } else { format!("hooks = [\"{}\"]\n", case.stage.as_str()) };
         let deadline = if case.manifest.contains("limits = ") { "" } else { &format!("limits = {{ deadline = \"{DEADLINE_MS}ms\" }}\n") };
-        let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\napi = \"0.1\"\n{hooks}{deadline}{}\n", case.manifest);
+        let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\napi = \"{API}\"\n{hooks}{deadline}{}\n", case.manifest);
         fs::write(folder.join("plugin.toml"), manifest)?;
         let used = PluginUse { plugin: name, settings: "{}".into(), on_failure: OnFailure::Skip };
         let hosts: Table = [("web1".to_owned(), vec![("owner".to_owned(), "web".to_owned())])].into();
         let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()) };
-        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], ..Grant::default() };
+        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], state: true, ..Grant::default() };
         let loaded = self.sandbox.prepare(&used, case.stage, &grant, &around);
         fs::remove_dir_all(&folder)?;
         Ok(loaded)
@@ -118,7 +137,7 @@ impl House {
         reset_peak();
         let (outcome, longest) = match loaded {
             Err(error) => (Outcome::Refused(error.reason), Duration::ZERO),
-            Ok(plugin) => calls(&*plugin, case.stage),
+            Ok(plugin) => calls(&mut Caller::new(&*plugin, &self.hot, case.stage)),
         };
         let risen_kib = peak_kib().saturating_sub(before);
         self.ask_neighbour().with_context(|| format!("after {}", case.name))?;
@@ -132,24 +151,51 @@ impl House {
     }
 }
 
-fn calls(plugin: &dyn Plugin, stage: Stage) -> (Outcome, Duration) {
-    let mut instance = plugin.instance();
+fn calls(caller: &mut Caller) -> (Outcome, Duration) {
     let (mut last, mut longest) = (Outcome::Fine, Duration::ZERO);
     for _ in 0..CALLS {
         let began = Instant::now();
-        last = call(&mut *instance, stage);
+        last = caller.call();
         longest = longest.max(began.elapsed());
     }
     (last, longest)
 }
 
-/// One call at the case's hook.
-pub fn call(instance: &mut dyn Instance, stage: Stage) -> Outcome {
-    match stage {
-        Stage::Enrich => Outcome::of(instance.enrich(&alert())),
-        Stage::Dedupe => Outcome::of(instance.dedupe(&alert())),
-        Stage::Normalize => Outcome::of(instance.normalize(&inbound())),
-        _ => Outcome::of(instance.filter(&alert())),
+/// Calls a plugin as a partition's thread does: with a slot of state around each call.
+pub struct Caller {
+    instance: Box<dyn Instance>,
+    slot: Arc<dyn StateSlot>,
+    hot: Arc<Hot>,
+    space: Arc<StateSpace>,
+    limits: Option<StateLimits>,
+    stage: Stage,
+}
+
+impl Caller {
+    fn new(plugin: &dyn Plugin, hot: &Arc<Hot>, stage: Stage) -> Self {
+        let slot = hot.slot();
+        let space = StateSpace { plugin: plugin.cite().name.clone(), schema: STATE.schema, team: "shop".into() };
+        let instance = plugin.stateful(Arc::clone(&slot));
+        Self { instance, slot, hot: Arc::clone(hot), space: Arc::new(space), limits: plugin.info().state, stage }
+    }
+
+    /// One call at the case's hook; what it wrote counts if it answered.
+    pub fn call(&mut self) -> Outcome {
+        let open = self.limits.is_some_and(|limits| self.slot.open(&self.space, limits, Millis(2000)).is_ok());
+        let outcome = self.ask();
+        if open && let Some(touch) = self.slot.close(outcome == Outcome::Fine) {
+            self.hot.committed(&[touch], &[], &domain::state::Generations::default());
+        }
+        outcome
+    }
+
+    fn ask(&mut self) -> Outcome {
+        match self.stage {
+            Stage::Enrich => Outcome::of(self.instance.enrich(&alert())),
+            Stage::Dedupe => Outcome::of(self.instance.dedupe(&alert())),
+            Stage::Normalize => Outcome::of(self.instance.normalize(&inbound())),
+            _ => Outcome::of(self.instance.filter(&alert())),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! one is called without pause on another thread.
 
 use crate::case::Case;
-use crate::house::{House, alert, call, known_noise};
+use crate::house::{House, alert, known_noise};
 use anyhow::{Result, ensure};
 use ports::Instance;
 use std::sync::Barrier;
@@ -30,12 +30,13 @@ pub fn beside(house: &mut House, case: &Case, calls: usize, rounds: usize) -> Re
         alone.push(timed(&mut *neighbour, calls)?);
         let (over, ready) = (AtomicBool::new(false), Barrier::new(2));
         let (times, made) = std::thread::scope(|scope| {
-            let hostile = scope.spawn(|| {
-                let mut instance = plugin.instance();
+            let mut caller = house.caller(&*plugin, case.stage);
+            let (over, ready) = (&over, &ready);
+            let hostile = scope.spawn(move || {
                 ready.wait();
                 let mut made = 0;
                 while !over.load(Ordering::Relaxed) {
-                    call(&mut *instance, case.stage);
+                    caller.call();
                     made += 1;
                 }
                 made

@@ -37,7 +37,7 @@ fn outside() -> Vec<Case> {
         asked("neural", "wasi:nn@0.2.0", "inference"),
         asked("threads", "wasi:threads@0.1.0", "spawn"),
         asked("somebody_elses", "evil:tools@1.0.0", "shell"),
-        asked("nearly_ours", "reveille:plugins@0.1.0", "log"),
+        asked("nearly_ours", "reveille:plugins@1.0.0", "log"),
         asked("nearly_wasi", "wasi:clis@0.2.6", "run"),
         asks("an_unknown_function_of_wasi", "wasi:cli@0.2.6", "evil", "go: func();", "")
             .case(Expect::Trapped("a plugin has no files, sockets or programs")),
@@ -135,7 +135,7 @@ fn contract() -> Vec<Case> {
             .imports_from(
                 "",
                 &format!("import {};", interface("keys")),
-                &format!("(import \"{}\" \"sign\" (func $s (param i32 i32 i32 i32 i32 i32)))", interface("keys")),
+                &format!("(import \"{}\" \"sign\" (func $s (param i32 i32 i32 i32 i32 i32 i32)))", interface("keys")),
             )
             .asking("keys = [\"*\"]")
             .case(Expect::Refused("may not have")),
@@ -146,7 +146,7 @@ fn contract() -> Vec<Case> {
             .case(Expect::Refused("salaries")),
         fault("keys_not_granted")
             .at(Stage::Normalize)
-            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32)")
+            .imports("keys", "sign", "sign", "(param i32 i32 i32 i32 i32 i32 i32)")
             .asking("keys = [\"root\"]")
             .case(Expect::Refused("root")),
         fault("more_memory_than_the_host_gives").asking("limits = { memory = \"4GiB\" }").case(Expect::Refused("memory")),
@@ -160,7 +160,7 @@ fn contract() -> Vec<Case> {
                 interface("lifecycle"),
                 interface("filter")
             ),
-            Expect::Refused("does not fit contract"),
+            Expect::Refused("does not fit"),
         ),
         text(
             "with_functions_for_interfaces",

@@ -53,8 +53,7 @@ fn hostile_plugins_harm_nobody_else() {
         if words.len() > REASON_LIMIT_BYTES {
             fault(format!("its reason is {} bytes long", words.len()));
         }
-        if words.chars().any(char::is_control) && matches!(seen.outcome, reveille_hostile::Outcome::Refused(_))
-        {
+        if words.chars().any(char::is_control) && matches!(seen.outcome, reveille_hostile::Outcome::Refused(_)) {
             fault(format!("its refusal holds control characters: {words:.200?}"));
         }
         if seen.loaded_in > LOADED_WITHIN || seen.longest > CALLED_WITHIN {
