@@ -83,12 +83,22 @@ pub struct Case {
     /// Further lines of `plugin.toml`.
     pub manifest: String,
     pub expect: Expect,
+    /// The case itself is written wrong.
+    pub broken: Option<String>,
 }
 
 impl Case {
     /// A filter without further lines in its manifest.
     pub fn new(name: impl Into<String>, bytes: Vec<u8>, expect: Expect) -> Self {
-        Self { name: name.into(), bytes, stage: Stage::Filter, manifest: String::new(), expect }
+        Self { name: name.into(), bytes, stage: Stage::Filter, manifest: String::new(), expect, broken: None }
+    }
+
+    /// [`Case::new`] of what may have gone wrong while it was built.
+    pub fn built(name: impl Into<String>, bytes: anyhow::Result<Vec<u8>>, expect: Expect) -> Self {
+        match bytes {
+            Ok(bytes) => Self::new(name, bytes, expect),
+            Err(error) => Self { broken: Some(format!("{error:#}")), ..Self::new(name, Vec::new(), expect) },
+        }
     }
 
     /// With these lines in its manifest.

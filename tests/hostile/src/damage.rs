@@ -11,7 +11,7 @@ const FLIPS: usize = 48;
 
 /// One case each.
 pub fn cases() -> Vec<Case> {
-    let good = Guest::new("good").encode();
+    let good = Guest::new("good").encode().expect("the guest that behaves is written right");
     let damaged = |name: String, bytes: Vec<u8>, expect: Expect| Case::new(format!("damage/{name}"), bytes, expect);
     let mut cases: Vec<Case> = whole(&good).into_iter().map(|(name, bytes)| damaged(name.to_owned(), bytes, REFUSED)).collect();
     for cut in 1..CUTS {

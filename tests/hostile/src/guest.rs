@@ -1,11 +1,12 @@
 //! A guest written as a core module in text, of which a case replaces the parts that it is about, and its way to a component.
 
 use crate::case::{Case, Expect};
+use anyhow::{Context, Result};
 use domain::decision::Stage;
 use reveille_tests::place::root;
 use std::sync::OnceLock;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve};
 
 /// The contract that the cases are written for, as interfaces carry it.
 pub const CONTRACT: &str = "1.0.0";
@@ -179,54 +180,65 @@ impl Guest {
     }
 
     /// The component.
-    pub fn encode(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// The case is written wrong.
+    pub fn encode(&self) -> Result<Vec<u8>> {
         let text = self.text();
-        let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", self.name));
-        self.wrap(module)
+        self.wrap(wat::parse_str(&text).context(text)?)
     }
 
     /// The component around another core module with the same surface.
-    pub fn wrap(&self, mut module: Vec<u8>) -> Vec<u8> {
-        let (resolve, world) = if self.world.is_empty() && self.packages.is_empty() {
-            let resolve = contract();
-            let world = format!("reveille:plugin/{}-plugin@{CONTRACT}", self.stage.as_str());
-            (resolve.clone(), resolve.select_world(&[], Some(&world)).expect("a world of the contract"))
+    ///
+    /// # Errors
+    /// The module does not fit the world.
+    pub fn wrap(&self, mut module: Vec<u8>) -> Result<Vec<u8>> {
+        let (contract, package) = contract();
+        let Self { packages, world, stage, .. } = self;
+        let mut resolve = contract.clone();
+        let world = if world.is_empty() && packages.is_empty() {
+            resolve.select_world(&[*package], Some(&format!("{}-plugin", stage.as_str())))?
         } else {
-            let mut resolve = contract().clone();
-            let Self { packages, world, .. } = self;
-            let include = format!("include reveille:plugin/{}-plugin@{CONTRACT};", self.stage.as_str());
+            let include = format!("include reveille:plugin/{}-plugin@{CONTRACT};", stage.as_str());
             let text = format!("package hostile:guest;\n{packages}\nworld guest {{ {include} {world} }}");
-            let package = resolve.push_str("guest.wit", &text).unwrap_or_else(|error| panic!("{}: {error:#}\n{text}", self.name));
-            let world = resolve.select_world(&[package], Some("guest")).expect("the world of the case");
-            (resolve, world)
+            let package = resolve.push_source("guest.wit", &text).context(text)?;
+            resolve.select_world(&[package], Some("guest"))?
         };
-        let encoded = embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
-            .and_then(|()| ComponentEncoder::default().module(&module)?.encode());
-        encoded.unwrap_or_else(|error| panic!("{}: {error:#}", self.name))
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+        ComponentEncoder::default().module(&module)?.validate(false).encode()
     }
 
     /// As a case.
     pub fn case(self, expect: Expect) -> Case {
         let bytes = self.encode();
-        Case { name: self.name, bytes, stage: self.stage, manifest: self.manifest, expect }
+        self.finish(bytes, expect)
     }
 
     /// As a case, with these definitions added to the finished component.
     pub fn with_definitions(self, definitions: &str, expect: Expect) -> Case {
-        let printed = wasmprinter::print_bytes(self.encode()).expect("print a component that was just encoded");
-        let end = printed.trim_end().strip_suffix(')').expect("a component's text ends with `)`");
-        let bytes = wat::parse_str(format!("{end}\n{definitions})")).unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        Case { name: self.name, bytes, stage: self.stage, manifest: self.manifest, expect }
+        let add = |good: Vec<u8>| {
+            let printed = wasmprinter::print_bytes(good)?;
+            let end = printed.trim_end().strip_suffix(')').context("a component's text ends with `)`")?;
+            Ok(wat::parse_str(format!("{end}\n{definitions})"))?)
+        };
+        let bytes = self.encode().and_then(add);
+        self.finish(bytes, expect)
+    }
+
+    fn finish(self, bytes: Result<Vec<u8>>, expect: Expect) -> Case {
+        let mut case = Case::built(self.name, bytes, expect);
+        (case.stage, case.manifest) = (self.stage, self.manifest);
+        case
     }
 }
 
 /// The contract as it is shipped.
-fn contract() -> &'static Resolve {
-    static CONTRACT_TEXT: OnceLock<Resolve> = OnceLock::new();
-    CONTRACT_TEXT.get_or_init(|| {
+fn contract() -> &'static (Resolve, PackageId) {
+    static SHIPPED: OnceLock<(Resolve, PackageId)> = OnceLock::new();
+    SHIPPED.get_or_init(|| {
         let mut resolve = Resolve::default();
         let folder = root().join("wit/v1.0");
-        resolve.push_dir(&folder).unwrap_or_else(|error| panic!("{}: {error:#}", folder.display()));
-        resolve
+        let (package, _) = resolve.push_dir(&folder).unwrap_or_else(|error| panic!("{}: {error:#}", folder.display()));
+        (resolve, package)
     })
 }

@@ -12,7 +12,7 @@ use domain::state::StateSpace;
 use domain::time::Millis;
 use ports::plugin::StateLimits;
 use ports::plugin::Surroundings;
-use ports::{BoxFuture, Clock, HotState, Instance, LoadError, Plugin, PluginHost, StateSlot, Store};
+use ports::{BoxFuture, CallFailure, Clock, HotState, Instance, LoadError, Plugin, PluginHost, StateSlot, Store};
 use reveille_tests::place::plugins;
 use runtime::{Algorithm, Key, KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use state::{Hot, HotParts, HotSettings};
@@ -145,7 +145,9 @@ impl House {
     }
 
     fn ask_neighbour(&mut self) -> Result<()> {
-        let verdict = self.neighbour.filter(&alert())?;
+        // Preempted past its deadline by other work on the machine, it may answer at the next call.
+        let tries = (0..5).map(|_| self.neighbour.filter(&alert())).find(|answer| !matches!(answer, Err(CallFailure::Deadline(_))));
+        let verdict = tries.context("the neighbour missed its deadline five times")??;
         ensure!(verdict == known_noise(), "the neighbour says {verdict:?}");
         Ok(())
     }
@@ -207,7 +209,7 @@ fn neighbour(sandbox: &Sandbox) -> Result<Box<dyn Instance>> {
 
 /// What the neighbour has to say of [`alert`].
 pub fn known_noise() -> Verdict {
-    Verdict::Suppress { reason: "known noise".into(), until: None }
+    Verdict::Suppress { reason: "rule `noise`: known noise".into(), until: None }
 }
 
 /// The alert of every call.

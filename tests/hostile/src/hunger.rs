@@ -132,7 +132,7 @@ fn many() -> Vec<Case> {
             .fields(format!("(func (param i32) (block $b (br_table {} $b (local.get 0))))", repeat(60_000, "$b ")))
             .case(Expect::Bounded),
         fault("instructions")
-            .fields(format!("(func (param i32) (result i32) local.get 0 {})", repeat(100_000, "i32.const 7 i32.add ")))
+            .fields(format!("(func (param i32) (result i32) local.get 0 {})", repeat(20_000, "i32.const 7 i32.add ")))
             .case(Expect::Bounded),
         fault("core_instances")
             .with_definitions(&format!("(core module $m) {}", repeat(40, "(core instance (instantiate $m))")), Expect::Refused("")),
@@ -148,7 +148,7 @@ fn many() -> Vec<Case> {
         fault("types_deep_inside").with_definitions(&deep_type(90), Expect::Bounded),
         fault("types_too_deep_inside").with_definitions(&deep_type(2_000), Expect::Refused("")),
         fault("types_that_double").with_definitions(&doubling(60), Expect::Refused("")),
-        fault("instances_that_double").with_definitions(&doubling_instances(40), Expect::Refused("")),
+        fault("instances_that_double").with_definitions(&doubling_instances(40), Expect::Refused("inside of its components")),
         fault("fields_of_a_record")
             .with_definitions(&format!("(type (record {}))", numbered(5_000, &|at| format!("(field \"f{at}\" u8) "))), Expect::Bounded),
         fault("cases_of_a_variant")

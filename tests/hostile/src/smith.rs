@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Expect};
 use crate::guest::{CONTRACT, Guest};
+use anyhow::{Context, Result};
 use arbitrary::Unstructured;
 use wasm_smith::{Component, Config, Module};
 
@@ -10,7 +11,7 @@ const ENTROPY_BYTES: usize = 24 * 1024;
 
 /// From `first` on.
 pub fn cases(first: u64, modules: u64, components: u64) -> Vec<Case> {
-    let modules = (first..first + modules).map(|seed| Case::new(format!("smith/module_{seed}"), module(seed), Expect::Bounded));
+    let modules = (first..first + modules).map(|seed| Case::built(format!("smith/module_{seed}"), module(seed), Expect::Bounded));
     let components =
         (first..first + components).map(|seed| Case::new(format!("smith/component_{seed}"), component(seed), Expect::Refused("")));
     modules.chain(components).collect()
@@ -48,7 +49,7 @@ fn config(seed: u64) -> Config {
 }
 
 /// Random code behind `run` and `cabi_realloc`; `configure` is ours, so that the random part is reached.
-fn module(seed: u64) -> Vec<u8> {
+fn module(seed: u64) -> Result<Vec<u8>> {
     let package = |interface: &str| format!("reveille:plugin/{interface}@{CONTRACT}");
     let shape = format!(
         "(module (memory (export \"memory\") 1 512)
@@ -63,12 +64,12 @@ fn module(seed: u64) -> Vec<u8> {
         package("assets")
     );
     let mut config = config(seed);
-    config.exports = Some(wat::parse_str(shape).expect("the shape is a module"));
-    config.available_imports = Some(wat::parse_str(imports).expect("the imports are a module"));
+    config.exports = Some(wat::parse_str(shape)?);
+    config.available_imports = Some(wat::parse_str(imports)?);
     let entropy = entropy(seed);
-    let random = Module::new(config, &mut Unstructured::new(&entropy)).expect("a module from so much entropy").to_bytes();
-    let printed = wasmprinter::print_bytes(random).expect("print a module that was just made");
-    let end = printed.trim_end().strip_suffix(')').expect("a module's text ends with `)`");
+    let random = Module::new(config, &mut Unstructured::new(&entropy)).context("make a module")?.to_bytes();
+    let printed = wasmprinter::print_bytes(random)?;
+    let end = printed.trim_end().strip_suffix(')').context("a module's text ends with `)`")?;
     let configure = format!(
         "(func (export \"{}#configure\") (param i32 i32) (result i32)
            (memory.fill (i32.const 64) (i32.const 0) (i32.const 16)) (i32.const 64))",
@@ -83,7 +84,7 @@ fn module(seed: u64) -> Vec<u8> {
         (end.to_owned(), "")
     };
     let text = format!("{end}\n{configure}\n{realloc})");
-    let bytes = wat::parse_str(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    let bytes = wat::parse_str(&text)?;
     Guest::new(format!("smith/{seed}")).wrap(bytes)
 }
 

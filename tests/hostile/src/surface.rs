@@ -180,8 +180,7 @@ fn contract() -> Vec<Case> {
 
 /// A component in text.
 fn text(name: &str, text: &str, expect: Expect) -> Case {
-    let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-    Case::new(format!("contract/{name}"), bytes, expect)
+    Case::built(format!("contract/{name}"), wat::parse_str(text).map_err(Into::into), expect)
 }
 
 /// Names are read before anything is checked: a component of one import with this name.
