@@ -97,12 +97,12 @@ fn filters() -> Vec<Case> {
 
 fn patches() -> Vec<Case> {
     let fault = |name: &str| Guest::new(format!("patch/{name}")).at(Stage::Enrich);
-    // ok · edits at 4096, so many · reason at 0, empty
-    let edits = |count: u32| gives(&[(4, 4096), (8, count)]);
+    // ok · edits at 65536, so many · reason at 0, empty
+    let edits = |count: u32| gives(&[(4, 65536), (8, count)]);
     let filled = |kind: u32, count: u32| {
         format!(
             "(if (i32.lt_u (memory.size) (i32.const 30)) (then (drop (memory.grow (i32.const 30))))) (loop $l
-               (i32.store (i32.add (i32.const 4096) (i32.mul (local.get $i) (i32.const 24))) (i32.const {kind}))
+               (i32.store (i32.add (i32.const 65536) (i32.mul (local.get $i) (i32.const 24))) (i32.const {kind}))
                (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $l (i32.lt_u (local.get $i) (i32.const {count})))) {}",
             edits(count)
         )
@@ -116,10 +116,10 @@ fn patches() -> Vec<Case> {
         fault("of_edits_misaligned").run(gives(&[(4, 4097), (8, 1)])).case(Expect::Trapped("align")),
         fault("with_no_such_edit").run(filled(99, 1)).case(Expect::Trapped("discriminant")),
         fault("with_no_such_severity")
-            .run(format!("(i32.store (i32.const 4100) (i32.const 77)) {}", filled(5, 1)))
+            .run(format!("(i32.store (i32.const 65540) (i32.const 77)) {}", filled(5, 1)))
             .case(Expect::Trapped("discriminant")),
         fault("with_a_link_nowhere")
-            .run(format!("(i32.store (i32.const 4100) (i32.const -9)) (i32.store (i32.const 4104) (i32.const 9)) {}", filled(4, 1)))
+            .run(format!("(i32.store (i32.const 65540) (i32.const -9)) (i32.store (i32.const 65544) (i32.const 9)) {}", filled(4, 1)))
             .case(Expect::Trapped("out of bounds")),
         fault("that_removes_everything").run(filled(7, 64)).case(Expect::Harmless),
         fault("that_takes_the_entity").run(filled(12, 1)).case(Expect::Harmless),

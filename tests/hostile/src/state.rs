@@ -31,7 +31,7 @@ pub fn cases() -> Vec<Case> {
         set("of_a_value_of_60_kib").fields(key).then_keep(put(60_000)).case(Expect::Harmless),
         set("of_a_value_of_4_gib").fields(key).then_keep(put(u32::MAX)).case(Expect::Trapped("")),
         set("of_a_key_of_60_kib")
-            .then_keep("(call $set (i32.const 4096) (i32.const 60000) (i32.const 0) (i32.const 1) (i32.const 60) (i32.const 256))")
+            .then_keep("(memory.fill (i32.const 4096) (i32.const 97) (i32.const 60000)) (call $set (i32.const 4096) (i32.const 60000) (i32.const 0) (i32.const 1) (i32.const 60) (i32.const 256))")
             .case(Expect::Harmless),
         set("of_a_key_that_is_no_text")
             .fields("(data (i32.const 512) \"\\ff\\fe\")")
