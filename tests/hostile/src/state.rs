@@ -57,6 +57,6 @@ pub fn cases() -> Vec<Case> {
             .then_keep("(loop $l (call $add (i32.const 512) (i32.const 2) (i32.const 2147483647) (i32.const 60) (i32.const 256)) (br $l))")
             .case(FLOOD),
         get("without_end").then_keep("(loop $l (call $get (i32.const 512) (i32.const 2) (i32.const 256)) (br $l))").case(FLOOD),
-        get("undeclared").asking("").then_keep("(call $get (i32.const 512) (i32.const 2) (i32.const 256))").case(Expect::Refused("state")),
+        get("undeclared").asking("").then_keep("(call $get (i32.const 512) (i32.const 2) (i32.const 256))").case(Expect::Trapped("not declared")),
     ]
 }

@@ -130,7 +130,7 @@ fn contract() -> Vec<Case> {
     let interface = |name: &str| format!("reveille:plugin/{name}@{CONTRACT}");
     vec![
         elsewhere("another_version", "reveille:plugin@9.0.0", "log", "go: func();", "")
-            .case(Expect::Refused("was built for contract 9.0.0")),
+            .case(Expect::Refused("was built for another contract")),
         fault("keys_for_a_filter")
             .imports_from(
                 "",
@@ -151,7 +151,11 @@ fn contract() -> Vec<Case> {
             .case(Expect::Refused("root")),
         fault("more_memory_than_the_host_gives").asking("limits = { memory = \"4GiB\" }").case(Expect::Refused("memory")),
         fault("more_time_than_the_host_gives").asking("limits = { deadline = \"3600s\" }").case(Expect::Refused("deadline")),
-        fault("another_hook_than_it_says").at(Stage::Enrich).case(Expect::Harmless).at(Stage::Filter).asking("hooks = [\"filter\"]"),
+        fault("another_hook_than_it_says")
+            .at(Stage::Enrich)
+            .case(Expect::Refused("exports only enrich"))
+            .at(Stage::Filter)
+            .asking("hooks = [\"filter\"]"),
         text("without_lifecycle", "(component (core module $m))", Expect::Refused("does not export `lifecycle`")),
         text(
             "with_a_lifecycle_that_is_none",
