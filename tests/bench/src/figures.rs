@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// In the order measured.
 #[derive(Default)]
 pub struct Figures {
-    figures: Vec<(String, f64, String)>,
+    values: Vec<(String, f64, String)>,
     notes: Vec<(String, String)>,
     series: Vec<(String, Vec<(f64, f64)>)>,
 }
@@ -17,7 +17,7 @@ impl Figures {
     #[allow(clippy::print_stdout)]
     pub fn add(&mut self, name: &str, value: f64, unit: &str) {
         println!("{name:<40} {value:>14.3}  {unit}");
-        self.figures.push((name.to_owned(), value, unit.to_owned()));
+        self.values.push((name.to_owned(), value, unit.to_owned()));
     }
 
     /// Adds what has to be known beside the figures.
@@ -57,7 +57,7 @@ impl Figures {
 
     /// A figure by name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|(n, ..)| n == name).map(|(_, value, _)| *value)
+        self.values.iter().find(|(n, ..)| n == name).map(|(_, value, _)| *value)
     }
 
     /// The aims, as ratios within this run.
@@ -79,7 +79,7 @@ impl Figures {
     /// For machines.
     pub fn to_json(&self) -> String {
         let mut map: Map<String, Value> = self.notes.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
-        map.extend(self.figures.iter().map(|(name, value, _)| (name.clone(), json!(value))));
+        map.extend(self.values.iter().map(|(name, value, _)| (name.clone(), json!(value))));
         let series: Map<String, Value> = self.series.iter().map(|(name, points)| (name.clone(), json!(points))).collect();
         map.insert("series".into(), Value::Object(series));
         format!("{:#}\n", Value::Object(map))
