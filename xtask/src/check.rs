@@ -41,7 +41,7 @@ pub fn soak(args: &[String]) -> Result<()> {
     plugins::build_guests()?;
     build_programs()?;
     let mut soak =
-        with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES, "--test", "promises"]));
+        with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES, "--test", "promises", "--test", "hostile"]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)

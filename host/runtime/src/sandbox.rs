@@ -18,6 +18,7 @@ use crate::schema::Schema;
 use crate::settings::{BreakerSettings, RuntimeSettings};
 use crate::versions::{KeptVersion, Versions, is_name};
 use crate::warm;
+use domain::alert::cut;
 use domain::decision::{PluginRef, Stage};
 use domain::installation::{Grant, PluginUse};
 use parking_lot::Mutex;
@@ -30,6 +31,8 @@ use std::sync::{Arc, Weak};
 
 /// Longest settings, in bytes.
 const SETTINGS_LIMIT_BYTES: usize = 1 << 20;
+/// Longest refusal, in bytes.
+const REASON_LIMIT_BYTES: usize = 2048;
 /// Most folders that are looked at.
 const PLUGINS_LIMIT: usize = 1000;
 
@@ -309,7 +312,13 @@ impl PluginHost for Sandbox {
 }
 
 fn refused(plugin: &str, reason: String) -> LoadError {
-    LoadError { plugin: plugin.to_owned(), reason }
+    LoadError { plugin: plugin.to_owned(), reason: readable(&reason) }
+}
+
+/// A refusal may quote names out of the file, which are whatever somebody wrote there: short, and without orders for a terminal.
+fn readable(reason: &str) -> String {
+    let shown: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    cut(&shown, REASON_LIMIT_BYTES)
 }
 
 /// A plugin goes by one name everywhere.

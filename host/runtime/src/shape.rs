@@ -3,7 +3,7 @@
 use crate::contract::{self, PACKAGE, VERSION};
 use crate::hook::Hook;
 use crate::manifest::Manifest;
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{ComponentInstance, Encoding, Parser, Payload};
 
 /// The packages of language runtimes that the closed world stands in for.
 const CLOSED_WORLD: [&str; 5] = ["wasi:cli/", "wasi:io/", "wasi:clocks/", "wasi:filesystem/", "wasi:random/"];
@@ -33,6 +33,14 @@ impl Shape {
                 }
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
+                // What each of them makes twice doubles with every level: compiling a few hundred bytes of that never ends.
+                Payload::ComponentInstanceSection(section) if depth > 0 => {
+                    for instance in section {
+                        if let ComponentInstance::Instantiate { .. } = instance.map_err(damaged)? {
+                            return Err("plugin.wasm makes instances of components inside of its components, which no plugin needs".into());
+                        }
+                    }
+                }
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
                         shape.imports.push(import.map_err(damaged)?.name.name.to_owned());

@@ -27,6 +27,8 @@ use wasmtime::{Store, Trap};
 
 /// What may cross to the host at once beyond the result itself, such as the data of a signature: records are larger here than there.
 const TRANSFER_FACTOR: usize = 3;
+/// Handles that an instance may hold at once; each takes memory on this side of the wall.
+const HANDLES_LIMIT: usize = 1_000;
 /// Most problems of settings that are told.
 const PROBLEMS_LIMIT: usize = 8;
 
@@ -85,6 +87,7 @@ impl Warm {
         let mut store = Store::new(place.compiled.engine(), Cell::new(Arc::clone(&place.identity), ceiling));
         store.limiter(|cell| &mut cell.ceiling);
         store.set_hostcall_fuel(place.hook.result_limit_bytes() * TRANSFER_FACTOR);
+        store.set_max_component_handles(HANDLES_LIMIT);
         store.set_epoch_deadline(limits.ticks(limits.configure_deadline_ms));
         let configured = Self::configure(place, &mut store);
         let (guest, answer) = configured.map_err(|error| failure(&mut store, &error, place, limits.configure_deadline_ms))?;
