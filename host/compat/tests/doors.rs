@@ -293,7 +293,6 @@ async fn a_revoked_key_is_taken_no_longer_than_ten_seconds() {
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),
-        interactions: None,
     };
     let router = compat::router(parts);
     let status = |router: axum::Router| async move { router.oneshot(post(&doors()[2], "firing db shop")).await.unwrap().status() };

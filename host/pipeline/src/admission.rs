@@ -158,13 +158,13 @@ fn give_back<K: Eq + Hash>(held: &mut HashMap<K, Held>, key: &K, given: Held) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::installation::{OnFailure, PluginUse};
+    use domain::installation::{Door, OnFailure, PluginUse};
 
     fn integration(id: &str, team: &str, rate: Option<Rate>) -> Integration {
         Integration {
             id: id.into(),
             team: team.into(),
-            normalize: PluginUse { plugin: "lines".into(), settings: "{}".into(), on_failure: OnFailure::Skip },
+            door: Door::Normalize(PluginUse { plugin: "lines".into(), settings: "{}".into(), on_failure: OnFailure::Skip }),
             pipeline: "main".into(),
             default_policy: None,
             body_limit_bytes: 1000,

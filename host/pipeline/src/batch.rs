@@ -95,7 +95,7 @@ pub struct Heat {
     /// Windows that were read and not changed.
     pub learned: Vec<WindowRow>,
     pub windows: Vec<WindowRow>,
-    /// `None`: nothing hot was written.
+    /// `None`: nothing hot was touched.
     pub generations: Option<Generations>,
 }
 
@@ -207,7 +207,8 @@ impl<'t> Batch<'t> {
         for (key, _) in &windows {
             partitions |= 1 << partition_of_window(key);
         }
-        let generations = if partitions == 0 { None } else { Some(self.rows.tx.count_generations(partitions)?) };
+        let generations =
+            if partitions == 0 && self.state.is_empty() { None } else { Some(self.rows.tx.count_generations(partitions)?) };
         self.committed.heat = Heat { learned, windows, generations };
         Ok(())
     }

@@ -186,8 +186,6 @@ impl Committer {
         }
         if let Some(generations) = &heat.generations {
             self.shared.hot.committed(touches, &heat.windows, generations);
-        } else if !touches.is_empty() {
-            self.shared.hot.read_committed(touches);
         }
     }
 

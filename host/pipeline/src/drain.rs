@@ -305,6 +305,7 @@ impl Feeder {
 fn team_of(record: &Record) -> Option<&str> {
     match &record.entry {
         Entry::Taken { from, .. } | Entry::Parked { from, .. } | Entry::Rejected { from, .. } => Some(from.team.as_str()),
+        Entry::Once { from, .. } => from.as_ref().map(|from| from.team.as_str()),
         Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => None,
     }
 }

@@ -79,9 +79,6 @@ pub trait HotState: Send + Sync {
     /// [`partitions_written`] names. Told in the order of the commits, from the thread that asks for windows. Never blocks.
     fn committed(&self, touches: &[Touch], windows: &[WindowRow], generations: &Generations);
 
-    /// [`HotState::committed`] for touches that only read.
-    fn read_committed(&self, touches: &[Touch]);
-
     /// Forgets what has expired at `now` in memory.
     fn expire(&self, now: Millis);
 

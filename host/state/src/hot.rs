@@ -117,12 +117,6 @@ impl HotState for Hot {
         }
     }
 
-    fn read_committed(&self, touches: &[Touch]) {
-        for touch in touches {
-            self.spaces.commit(&touch.space, touch.order);
-        }
-    }
-
     fn expire(&self, now: Millis) {
         self.spaces.expire(now);
         self.windows.report();

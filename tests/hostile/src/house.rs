@@ -118,7 +118,7 @@ impl House {
         fs::write(folder.join("plugin.toml"), manifest)?;
         let used = PluginUse { plugin: name, settings: "{}".into(), on_failure: OnFailure::Skip };
         let hosts: Table = [("web1".to_owned(), vec![("owner".to_owned(), "web".to_owned())])].into();
-        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()) };
+        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()), ..Surroundings::default() };
         let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], state: true, ..Grant::default() };
         let loaded = self.sandbox.prepare(&used, case.stage, &grant, &around);
         fs::remove_dir_all(&folder)?;

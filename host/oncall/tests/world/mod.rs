@@ -314,6 +314,7 @@ pub fn chat() -> Integration {
         default_policy: None,
         body_limit_bytes: 1 << 20,
         expire_after_seconds: None,
+        rate: None,
     }
 }
 

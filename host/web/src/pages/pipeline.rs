@@ -110,7 +110,7 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .interactors
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| PlaceView::new(plugin.cite(), id.as_str(), "nothing is done, and listed as a dead letter"))
+        .map(|(id, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "nothing is done, and listed as a dead letter"))
         .collect();
     render(&PipelinePage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, "Pipeline", "/pipeline"),
@@ -154,12 +154,12 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
     };
     let view = |(id, stages): (&domain::id::PipelineId, &ports::Stages)| PipelineView {
         name: id.0.clone(),
-        stages: stages.named().into_iter().map(stage).chain([automation(stages)]).collect(),
+        stages: stages.named().into_iter().map(stage).chain([automation(stages, &snapshot.installation)]).collect(),
     };
     snapshot.pipelines.iter().map(view).collect()
 }
 
-fn automation(stages: &ports::Stages) -> StageView {
+fn automation(stages: &ports::Stages, installation: &Installation) -> StageView {
     let place = |automated: &ports::Automated| {
         let approve: Vec<&str> = automated.approve.iter().map(|risk| risk.as_str()).collect();
         let used_for = match (automated.dry_run, approve.is_empty()) {
@@ -167,7 +167,7 @@ fn automation(stages: &ports::Stages) -> StageView {
             (false, true) => "everything, without approval".to_owned(),
             (false, false) => format!("everything, with approval if {}", approve.join(" or ")),
         };
-        PlaceView::new(automated.plugin.cite(), &used_for, "asked again, then said so")
+        PlaceView::new(automated.plugin.cite(), installation, &used_for, "asked again, then said so")
     };
     StageView { name: "automate", hint: "says what should be done", places: stages.automate.iter().map(place).collect() }
 }
