@@ -166,7 +166,7 @@ mod tests {
     fn what_does_not_fit_is_told_with_its_place_and_the_fix() {
         for (settings, told) in [
             ("", "`key` is missing: add it"),
-            (r#"{"key":"a","cuont":2}"#, "`cuont` is no setting, did you mean `count`? (there are: key, count, below, rules, target)"),
+            (r#"{"key":"a","cuont":2}"#, "`cuont` is no setting, did you mean `count`? (there are: below, count, key, rules, target)"),
             (r#"{"key":5}"#, "/key: 5 has to be a string"),
             (r#"{"key":"a","count":1}"#, "/count: 1 is too small: 2 is the least"),
             (r#"{"key":"a","count":11}"#, "/count: 11 is too large: 10 is the most"),
