@@ -24,8 +24,8 @@ use oncall::{LinkSigner, OnCall, Parts};
 use ports::egress::OnBehalf;
 use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo, StateLimits};
 use ports::{
-    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, Instance, Live, HotState, Placed, Plugin, Snapshot,
-    Stages, StateSlot, Store, Wakes,
+    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, HotState, Instance, Live, Placed,
+    Plugin, Snapshot, Stages, StateSlot, Store, Wakes,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -337,10 +337,7 @@ struct DoerInstance {
     slot: Option<Arc<dyn StateSlot>>,
 }
 
-pub fn doer(
-    name: &str,
-    automate: impl Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync + 'static,
-) -> Arc<dyn Plugin> {
+pub fn doer(name: &str, automate: impl Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync + 'static) -> Arc<dyn Plugin> {
     let mut info = plugin(name, false, |_| Ok(vec![])).info().clone();
     info.state = Some(StateLimits { schema: 1, keys: 10, bytes: 1000 });
     Arc::new(Doer { info, automate: Arc::new(automate), read: Arc::new(|_| no()) })
@@ -515,7 +512,17 @@ impl World {
     }
 
     pub fn up(&mut self) {
-        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links, &self.commands, self.hot.clone());
+        self.oncall = launch(
+            &self.store,
+            &self.clock,
+            &self.phones,
+            &self.alarms,
+            &self.live,
+            &self.wakes,
+            &self.links,
+            &self.commands,
+            self.hot.clone(),
+        );
     }
 
     /// Opens an incident that waits for the router.
@@ -582,11 +589,14 @@ impl World {
         self.settle().await;
         let until = self.clock.now().plus_seconds(seconds);
         loop {
-            let next =
-                self.store.view(|view| {
+            let next = self
+                .store
+                .view(|view| {
                     let due = [view.next_run_due()?, view.next_outbox_due()?, view.next_event_due()?, view.next_action_due()?];
                     Ok(due.into_iter().flatten().min())
-                }).await.unwrap();
+                })
+                .await
+                .unwrap();
             let now = self.clock.now();
             let next = next.filter(|at| *at > now && *at < until).unwrap_or(until);
             self.jump(next);
