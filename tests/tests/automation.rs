@@ -135,7 +135,7 @@ fn a_host_that_is_not_allowed_is_said() {
     assert!(timeline.contains("allow"), "{timeline}");
 }
 
-/// Planted bug that this finds: a key made anew with each try. The server dies between the answer and its record; after the start the call is
+/// The server dies between the answer and its record; after the start the call is
 /// made again, under the same key.
 #[test]
 fn a_crash_between_call_and_record_calls_again_under_the_same_key() {

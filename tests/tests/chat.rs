@@ -76,7 +76,7 @@ fn a_pressed_button_acknowledges_and_the_message_says_so() {
     assert_eq!(slack.complaints(), Vec::<String>::new());
 }
 
-/// Planted bug that this finds: a signature over the body without its time stamp.
+/// Another key, an old request, one from the future, and an old one with a new time stamp.
 #[test]
 fn what_slack_did_not_sign_just_now_changes_nothing() {
     let (mut story, slack) = in_slack();

@@ -257,14 +257,8 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
     let stages = |uses: &[Use]| uses.iter().map(Use::to_domain).collect();
     let fallback = PipelineId::from(DEFAULT_PIPELINE);
     let nothing = || Vec::new();
-    let empty = Pipeline {
-        id: fallback.clone(),
-        enrich: nothing(),
-        filter: nothing(),
-        dedupe: nothing(),
-        route: nothing(),
-        automate: Vec::new(),
-    };
+    let empty =
+        Pipeline { id: fallback.clone(), enrich: nothing(), filter: nothing(), dedupe: nothing(), route: nothing(), automate: Vec::new() };
     made.pipelines.insert(fallback, empty);
     for document in bundle.documents() {
         let id = document.id().to_owned();

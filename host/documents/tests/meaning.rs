@@ -160,7 +160,8 @@ fn automation_and_interaction_arrive() {
     let Door::Interact(used) = &made.integrations["chat"].door else { panic!("people answer there") };
     assert_eq!((used.plugin.as_str(), used.settings.as_str()), ("chat-slack", r#"{"x":1}"#));
     let automate = &made.pipelines["main"].automate;
-    let told: Vec<_> = automate.iter().map(|a| (a.used.plugin.as_str(), a.used.settings.as_str(), a.approve.as_slice(), a.dry_run)).collect();
+    let told: Vec<_> =
+        automate.iter().map(|a| (a.used.plugin.as_str(), a.used.settings.as_str(), a.approve.as_slice(), a.dry_run)).collect();
     assert_eq!(
         told,
         [

@@ -27,14 +27,7 @@ pub fn action_words(action: &StoredAction) -> String {
 }
 
 /// Lets an action that waits be done, or ends it. The caller checked what the person may, wakes `actions` and `automation` after the commit.
-pub fn decide(
-    tx: &mut dyn Tx,
-    incident: IncidentId,
-    id: ActionId,
-    approve: bool,
-    by: &Actor,
-    now: Millis,
-) -> Result<Decided, StoreError> {
+pub fn decide(tx: &mut dyn Tx, incident: IncidentId, id: ActionId, approve: bool, by: &Actor, now: Millis) -> Result<Decided, StoreError> {
     let Some(action) = tx.action(id)?.filter(|action| action.incident == incident) else { return Ok(Decided::Unknown) };
     if action.state != ActionState::Waiting {
         return Ok(Decided::TooLate(format!("action {id} waits no longer: it is {}", action.state.as_str())));

@@ -183,12 +183,7 @@ impl Interactions {
         }
     }
 
-    async fn receive(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        plugin: &str,
-        receipts: Vec<domain::interaction::Receipt>,
-    ) -> Result<(), StoreError> {
+    async fn receive(&self, snapshot: &Arc<Snapshot>, plugin: &str, receipts: Vec<domain::interaction::Receipt>) -> Result<(), StoreError> {
         if receipts.is_empty() {
             return Ok(());
         }

@@ -238,7 +238,7 @@ mod tests {
         assert!(signer.sign_choice(&most).len() <= 40);
     }
 
-    /// Planted bug that this finds: a signature over the incident alone, so that an acknowledgement could be made a resolution.
+    /// An acknowledgement cannot be made a resolution, nor a link a choice.
     #[test]
     fn a_changed_choice_is_refused_whatever_is_changed() {
         let signer = LinkSigner::new([7; 32]);

@@ -9,8 +9,8 @@ use domain::automation::{ActionState, StoredAction};
 use domain::command::{Actor, Priority};
 use domain::escalation::{Destination, Target, Urgency};
 use domain::id::IncidentId;
-use domain::incident::Window;
 use domain::inbound::Method;
+use domain::incident::Window;
 use domain::page::HttpRequest;
 use domain::state::{Generations, StateEntry, StateSpace, StateValue, StateWrite, Touch};
 use domain::time::Millis;
@@ -204,7 +204,9 @@ async fn a_receiver_that_fails_is_tried_again_under_the_same_key_and_one_that_is
     let got = world.phones.got.lock().unwrap().clone();
     assert_eq!(got.iter().map(|g| g.at_s).collect::<Vec<_>>(), [0, 5, 20]);
     assert!(got.iter().all(|g| g.key == got[0].key));
-    assert!(world.told(id).await[1].contains("could not call POST https://hooks.example/restart yet and tries again: answered with status 503"));
+    assert!(
+        world.told(id).await[1].contains("could not call POST https://hooks.example/restart yet and tries again: answered with status 503")
+    );
     let second = opened(&world).await;
     assert_eq!(
         world.told(second).await.last().unwrap(),

@@ -123,7 +123,9 @@ async fn normalize(shared: &Shared, normalizers: &Normalizers, record: &Record, 
     }
     let still = |reason: &str| ReplayError::StillFails(reason.to_owned());
     let plugin = shared.live.load().normalizers.get(&from.integration).cloned();
-    let plugin = plugin.ok_or_else(|| still("the integration has no normalizer in force; what people answer is not tried again: they have to repeat it"))?;
+    let plugin = plugin.ok_or_else(|| {
+        still("the integration has no normalizer in force; what people answer is not tried again: they have to repeat it")
+    })?;
     let cite = PluginRef::clone(plugin.cite());
     let (raw, outcome) =
         normalizers.run(plugin, Box::new(raw.clone())).await.map_err(|_| still("too many bodies wait for a normalizer"))?;

@@ -7,8 +7,8 @@ use domain::automation::{ActionState, QueuedEvent, StoredAction};
 use domain::decision::{Decision, Outcome};
 use domain::escalation::Run;
 use domain::id::{
-    ActionId, AlertId, AuditId, DeadLetterId, DecisionId, EventId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision, RotationId, RunId,
-    TeamId, UserId,
+    ActionId, AlertId, AuditId, DeadLetterId, DecisionId, EventId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision,
+    RotationId, RunId, TeamId, UserId,
 };
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};

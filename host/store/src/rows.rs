@@ -24,7 +24,8 @@ use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::{
-    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
+    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter,
+    StoreError, Tx, View,
 };
 use rusqlite::Connection;
 use std::cell::RefCell;

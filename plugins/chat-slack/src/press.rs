@@ -51,7 +51,8 @@ impl Press {
             Some(payload) => payload,
             None => String::from_utf8(body.to_vec()).map_err(|_| Error::rejected("the body is no UTF-8"))?,
         };
-        let payload: Payload = serde_json::from_str(&json).map_err(|error| Error::rejected(format!("the payload cannot be read: {error}")))?;
+        let payload: Payload =
+            serde_json::from_str(&json).map_err(|error| Error::rejected(format!("the payload cannot be read: {error}")))?;
         Ok(match payload.kind.as_str() {
             "url_verification" => Self::Handshake(payload.challenge.unwrap_or_default()),
             "block_actions" => {

@@ -8,8 +8,7 @@ use crate::reference::Reference;
 
 const RETRY_MAX_SECONDS: u32 = 3_600;
 /// Errors that pass.
-const PASSING: [&str; 6] =
-    ["ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"];
+const PASSING: [&str; 6] = ["ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"];
 
 #[derive(Deserialize)]
 struct Body {

@@ -122,9 +122,7 @@ impl Node {
         }
         Ok(match value {
             Value::String(text) => Self::Text(Words::parse(&text, condition).map_err(|error| error.at("/json"))?),
-            Value::Array(items) => {
-                Self::List(items.into_iter().map(|item| Self::new(item, condition, depth + 1)).collect::<Result<_>>()?)
-            }
+            Value::Array(items) => Self::List(items.into_iter().map(|item| Self::new(item, condition, depth + 1)).collect::<Result<_>>()?),
             Value::Object(fields) => {
                 let field = |(name, value)| Ok((name, Self::new(value, condition, depth + 1)?));
                 Self::Map(fields.into_iter().map(field).collect::<Result<_>>()?)

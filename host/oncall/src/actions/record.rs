@@ -22,13 +22,7 @@ const PAUSE_SECONDS: u32 = 5;
 const PAUSE_SECONDS_MAX: u32 = 600;
 
 /// Records a result. Nothing, if the action is not being done any more, or by somebody else.
-pub fn record(
-    tx: &mut dyn Tx,
-    claimed: &StoredAction,
-    performed: &Performed,
-    snapshot: &Snapshot,
-    now: Millis,
-) -> Result<(), StoreError> {
+pub fn record(tx: &mut dyn Tx, claimed: &StoredAction, performed: &Performed, snapshot: &Snapshot, now: Millis) -> Result<(), StoreError> {
     let Some(action) = tx.action(claimed.id)?.filter(|action| action.state == ActionState::Doing) else { return Ok(()) };
     let result = match performed {
         Performed::Done(result) => result.clone(),

@@ -32,11 +32,8 @@ pub fn ask(
     let limits = plugin.info().state;
     let (instance, slot) = instances.stateful(revision, plugin, hot);
     let (Some(slot), Some(limits)) = (slot, limits) else { return (instance.automate(event), None) };
-    let space = Arc::new(StateSpace {
-        plugin: plugin.cite().name.clone(),
-        schema: limits.schema,
-        team: event.incident.incident.team.clone(),
-    });
+    let space =
+        Arc::new(StateSpace { plugin: plugin.cite().name.clone(), schema: limits.schema, team: event.incident.incident.team.clone() });
     if let Err(fault) = slot.open(&space, limits, now) {
         tracing::warn!(%space, %fault, "an automation plugin is asked without what it remembers");
     }

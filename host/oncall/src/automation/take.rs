@@ -82,7 +82,8 @@ fn failed(
     }
     tx.delete_event(event.id)?;
     let tries = event.tries + 1;
-    let text = format!("automate by {} failed {tries} times on \"{}\" and is not asked again: {failure}", plugin.name, event.change.as_str());
+    let text =
+        format!("automate by {} failed {tries} times on \"{}\" and is not asked again: {failure}", plugin.name, event.change.as_str());
     let cause = cause(Stage::Automate, plugin, snapshot.revision, failure.to_string());
     tx.add_line(event.incident, &line(now, LineKind::StageFailed, text, Some(cause)))
 }
@@ -110,7 +111,10 @@ impl Putting<'_> {
                 return self.complain(&format!("{} actions at once are more than {ACTIONS_LIMIT}: the rest is left out", actions.len()));
             }
             if action.key.is_empty() || action.key.len() > ACTION_KEY_LIMIT_BYTES {
-                self.complain(&format!("an action's key has {} bytes, not 1 to {ACTION_KEY_LIMIT_BYTES}: it is left out", action.key.len()))?;
+                self.complain(&format!(
+                    "an action's key has {} bytes, not 1 to {ACTION_KEY_LIMIT_BYTES}: it is left out",
+                    action.key.len()
+                ))?;
                 continue;
             }
             if keys.contains(&action.key) {

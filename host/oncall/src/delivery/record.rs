@@ -105,13 +105,7 @@ pub fn arrived_after_all(tx: &mut dyn Tx, row: &Outbox, installation: &Installat
 }
 
 /// The provider says that a message that it had taken did not arrive: the next contact is tried.
-pub fn failed_after_all(
-    tx: &mut dyn Tx,
-    row: Outbox,
-    why: &str,
-    installation: &Installation,
-    now: Millis,
-) -> Result<Recorded, StoreError> {
+pub fn failed_after_all(tx: &mut dyn Tx, row: Outbox, why: &str, installation: &Installation, now: Millis) -> Result<Recorded, StoreError> {
     let why = domain::alert::cut(why, 500);
     let row = Outbox { state: OutboxState::Failed, next_at: None, last_error: Some(why.clone()), ..row };
     tx.put_outbox(&row)?;

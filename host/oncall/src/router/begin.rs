@@ -52,7 +52,13 @@ pub fn begin(tx: &mut dyn Tx, routed: &Routed, installation: &Installation, now:
 }
 
 /// Routes an incident that fires to one more destination, because an action says so.
-pub fn route_too(tx: &mut dyn Tx, incident: &Incident, chosen: &Chosen, installation: &Installation, now: Millis) -> Result<(), StoreError> {
+pub fn route_too(
+    tx: &mut dyn Tx,
+    incident: &Incident,
+    chosen: &Chosen,
+    installation: &Installation,
+    now: Millis,
+) -> Result<(), StoreError> {
     let runs = tx.runs_of(incident.id)?;
     Start { tx, incident, duty: Duty { installation, overrides: &[], now }, runs }.go(chosen)
 }

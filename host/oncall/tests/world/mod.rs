@@ -1,6 +1,12 @@
 //! A small installation around the reconcilers: the real store, a clock that stands until told, phones and plugins that do as told.
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part of it, and a test may unwrap.
 
+mod doers;
+mod people;
+
+pub use doers::*;
+pub use people::*;
+
 use domain::action::{Action, Change};
 use domain::alert::{Alert, Severity, Status};
 use domain::automation::QueuedEvent;
@@ -24,8 +30,8 @@ use oncall::{LinkSigner, OnCall, Parts};
 use ports::egress::OnBehalf;
 use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo, StateLimits};
 use ports::{
-    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, Instance, Live, HotState, Placed, Plugin, Snapshot,
-    Stages, StateSlot, Store, Wakes,
+    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, HotState, Instance, Live, Placed,
+    Plugin, Snapshot, Stages, StateSlot, Store, Wakes,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -237,209 +243,6 @@ impl Instance for TestInstance {
     }
 }
 
-fn user(id: &str, contacts: &[(&str, String, u32)]) -> (UserId, User) {
-    let method = |(kind, address, delay): &(&str, String, u32)| ContactMethod {
-        contact: Contact { kind: (*kind).into(), address: address.clone() },
-        delay_seconds: *delay,
-    };
-    let user = User {
-        id: id.into(),
-        name: id.into(),
-        time_zone: "UTC".into(),
-        language: "en".into(),
-        contacts: contacts.iter().map(method).collect(),
-        admin: false,
-        break_glass: id == "carol",
-    };
-    (user.id.clone(), user)
-}
-
-/// alice (ntfy at once, mail after 2 min) and bob (ntfy) take turns; policy `primary`: the rotation, after 5 min bob, twice, 10 min apart.
-/// carol, the break-glass user, is behind `fallback`.
-pub fn installation() -> Installation {
-    let policy = |id: &str, repeat, repeat_delay_seconds, steps: Vec<(u32, Target)>| {
-        let step = |(delay_seconds, target)| Step { delay_seconds, targets: vec![target] };
-        let steps = steps.into_iter().map(step).collect();
-        (id.into(), Policy { id: id.into(), team: "shop".into(), steps, repeat, repeat_delay_seconds })
-    };
-    let weekly = Rotation {
-        id: "weekly".into(),
-        team: "shop".into(),
-        members: vec!["alice".into(), "bob".into()],
-        time_zone: "UTC".into(),
-        turn: Turn::Weeks(1),
-        starts: "2026-01-05T09:00".parse().unwrap(),
-    };
-    let normalize = PluginUse { plugin: "generic".into(), settings: "{}".into(), on_failure: OnFailure::Skip };
-    let prometheus = Integration {
-        id: "shop-prometheus".into(),
-        team: "shop".into(),
-        door: Door::Normalize(normalize),
-        pipeline: "main".into(),
-        default_policy: None,
-        body_limit_bytes: 1 << 20,
-        expire_after_seconds: None,
-        rate: None,
-    };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None };
-    Installation {
-        revision: Revision(3),
-        users: [
-            user("alice", &[("ntfy", "https://ntfy.example/alice".into(), 0), ("mail", "alice@shop.example".into(), 120)]),
-            user("bob", &[("ntfy", "https://ntfy.example/bob".into(), 0)]),
-            user("carol", &[("ntfy", "https://ntfy.example/carol".into(), 0)]),
-        ]
-        .into(),
-        teams: [(team.id.clone(), team)].into(),
-        rotations: [("weekly".into(), weekly)].into(),
-        policies: [
-            policy("primary", 1, 600, vec![(0, Target::Rotation("weekly".into())), (300, Target::User("bob".into()))]),
-            policy("fallback", 0, 60, vec![(0, Target::User("carol".into()))]),
-        ]
-        .into(),
-        integrations: [(prometheus.id.clone(), prometheus), ("chat".into(), chat())].into(),
-        grants: [("actions".into(), Grant { state: true, ..Grant::default() })].into(),
-        default_policy: "fallback".into(),
-        ..Installation::default()
-    }
-}
-
-/// Where people answer.
-pub fn chat() -> Integration {
-    Integration {
-        id: "chat".into(),
-        team: "shop".into(),
-        door: Door::Interact(PluginUse { plugin: "ntfy".into(), settings: "{}".into(), on_failure: OnFailure::Skip }),
-        pipeline: "main".into(),
-        default_policy: None,
-        body_limit_bytes: 1 << 20,
-        expire_after_seconds: None,
-        rate: None,
-    }
-}
-
-pub fn to_policy(id: &str, urgency: Urgency) -> Destination {
-    Destination { target: Target::Policy(id.into()), urgency, reason: "checkout belongs to shop".into() }
-}
-
-type Automate = dyn Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync;
-type Read = dyn Fn(&Inbound) -> Result<Interaction, CallFailure> + Send + Sync;
-
-/// A plugin that acts, or hears people.
-pub struct Doer {
-    info: PluginInfo,
-    automate: Arc<Automate>,
-    read: Arc<Read>,
-}
-
-struct DoerInstance {
-    automate: Arc<Automate>,
-    read: Arc<Read>,
-    /// Counts its events there.
-    slot: Option<Arc<dyn StateSlot>>,
-}
-
-pub fn doer(
-    name: &str,
-    automate: impl Fn(&IncidentEvent) -> Result<Vec<Action>, CallFailure> + Send + Sync + 'static,
-) -> Arc<dyn Plugin> {
-    let mut info = plugin(name, false, |_| Ok(vec![])).info().clone();
-    info.state = Some(StateLimits { schema: 1, keys: 10, bytes: 1000 });
-    Arc::new(Doer { info, automate: Arc::new(automate), read: Arc::new(|_| no()) })
-}
-
-/// Reads what the closure says, and answers with one line per result.
-pub fn listener(name: &str, read: impl Fn(&Inbound) -> Result<Interaction, CallFailure> + Send + Sync + 'static) -> Arc<dyn Plugin> {
-    let info = plugin(name, false, |_| Ok(vec![])).info().clone();
-    Arc::new(Doer { info, automate: Arc::new(|_| no()), read: Arc::new(read) })
-}
-
-impl Plugin for Doer {
-    fn info(&self) -> &PluginInfo {
-        &self.info
-    }
-    fn instance(&self) -> Box<dyn Instance> {
-        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: None })
-    }
-    fn stateful(&self, slot: Arc<dyn StateSlot>) -> Box<dyn Instance> {
-        Box::new(DoerInstance { automate: Arc::clone(&self.automate), read: Arc::clone(&self.read), slot: Some(slot) })
-    }
-}
-
-impl Instance for DoerInstance {
-    fn normalize(&mut self, _: &Inbound) -> Result<Result<Normalized, Refusal>, CallFailure> {
-        no()
-    }
-    fn enrich(&mut self, _: &Alert) -> Result<Patch, CallFailure> {
-        no()
-    }
-    fn filter(&mut self, _: &Alert) -> Result<Verdict, CallFailure> {
-        no()
-    }
-    fn dedupe(&mut self, _: &Alert) -> Result<Option<Grouping>, CallFailure> {
-        no()
-    }
-    fn route(&mut self, _: &IncidentView) -> Result<Vec<Destination>, CallFailure> {
-        no()
-    }
-    fn render(&mut self, _: &Page) -> Result<Request, CallFailure> {
-        no()
-    }
-    fn interpret(&mut self, _: &Page, _: u32, _: &Response) -> Result<Delivery, CallFailure> {
-        no()
-    }
-    fn automate(&mut self, event: &IncidentEvent) -> Result<Vec<Action>, CallFailure> {
-        if let Some(slot) = &self.slot {
-            slot.add("events", 1, 60).unwrap();
-        }
-        (self.automate)(event)
-    }
-    fn read(&mut self, inbound: &Inbound) -> Result<Interaction, CallFailure> {
-        (self.read)(inbound)
-    }
-    fn answer(&mut self, _: &Inbound, results: &[Came]) -> Result<Option<Reply>, CallFailure> {
-        let lines: Vec<String> = results.iter().map(|came| format!("{came:?}")).collect();
-        Ok(Some(Reply { status: 200, content_type: "text/plain".into(), body: lines.join("\n").into_bytes() }))
-    }
-}
-
-/// The committer's part in commands, at once and without a journal.
-pub struct TestCommands {
-    store: Arc<dyn Store>,
-    clock: Arc<TestClock>,
-    /// Why requests were not understood.
-    pub unheard: Mutex<Vec<String>>,
-}
-
-impl Commands for TestCommands {
-    fn once(&self, _: Option<Sender>, command: Command, key: String) -> BoxFuture<'static, Result<Said, CommandFailure>> {
-        let (store, now) = (Arc::clone(&self.store), self.clock.now());
-        let job = move |tx: &mut dyn ports::Tx| {
-            if !tx.add_once(&key, now)? {
-                return Ok(Said::Done("this was done before".into()));
-            }
-            let Subject::Incident(id) = command.subject else { return Ok(Said::Refused("there is no such incident".into())) };
-            let mut ground = Ground { incidents: tx.incident(id)?.into_iter().collect(), ..Ground::default() };
-            let availability = Availability::default();
-            let moment = Moment { at: now, alert: AlertId(0), incident: IncidentId(0), availability: &availability };
-            let (change, said) = obey(&mut ground, &command, Some(id), moment);
-            for incident in ground.incidents.iter().filter(|incident| change.incidents.contains(&incident.id)) {
-                tx.put_incident(incident)?;
-            }
-            for (incident, line) in &change.lines {
-                tx.add_line(*incident, line)?;
-            }
-            Ok(said)
-        };
-        Box::pin(async move { store.write(job).await.map_err(|error| CommandFailure::NotStored(error.to_string())) })
-    }
-
-    fn unheard(&self, _: Sender, _: Inbound, reason: String) -> BoxFuture<'static, Result<(), CommandFailure>> {
-        self.unheard.lock().unwrap().push(reason);
-        Box::pin(async { Ok(()) })
-    }
-}
-
 /// Everything around the reconcilers.
 pub struct World {
     _dir: tempfile::TempDir,
@@ -517,7 +320,17 @@ impl World {
     }
 
     pub fn up(&mut self) {
-        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links, &self.commands, self.hot.clone());
+        self.oncall = launch(
+            &self.store,
+            &self.clock,
+            &self.phones,
+            &self.alarms,
+            &self.live,
+            &self.wakes,
+            &self.links,
+            &self.commands,
+            self.hot.clone(),
+        );
     }
 
     /// Opens an incident that waits for the router.
@@ -584,11 +397,14 @@ impl World {
         self.settle().await;
         let until = self.clock.now().plus_seconds(seconds);
         loop {
-            let next =
-                self.store.view(|view| {
+            let next = self
+                .store
+                .view(|view| {
                     let due = [view.next_run_due()?, view.next_outbox_due()?, view.next_event_due()?, view.next_action_due()?];
                     Ok(due.into_iter().flatten().min())
-                }).await.unwrap();
+                })
+                .await
+                .unwrap();
             let now = self.clock.now();
             let next = next.filter(|at| *at > now && *at < until).unwrap_or(until);
             self.jump(next);

@@ -157,13 +157,12 @@ impl Running {
     /// The next time at which something falls due by itself.
     #[cfg(feature = "sim")]
     pub async fn next_due(&self) -> Result<Option<Millis>> {
-        let due = self.store.view(|view| Ok([
-                    view.next_run_due()?,
-                    view.next_outbox_due()?,
-                    view.next_wake()?,
-                    view.next_event_due()?,
-                    view.next_action_due()?,
-                ])).await?;
+        let due = self
+            .store
+            .view(|view| {
+                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?])
+            })
+            .await?;
         Ok(due.into_iter().flatten().min())
     }
 }

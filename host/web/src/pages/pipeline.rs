@@ -177,8 +177,15 @@ async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<Stri
     let placed =
         snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
     let acting = snapshot.pipelines.values().flat_map(|stages| stages.automate.iter().map(|automated| &automated.plugin));
-    let used: Vec<&str> =
-        snapshot.normalizers.values().chain(snapshot.interactors.values()).chain(snapshot.notify.values()).chain(acting).chain(placed).map(|plugin| plugin.cite().digest.as_str()).collect();
+    let used: Vec<&str> = snapshot
+        .normalizers
+        .values()
+        .chain(snapshot.interactors.values())
+        .chain(snapshot.notify.values())
+        .chain(acting)
+        .chain(placed)
+        .map(|plugin| plugin.cite().digest.as_str())
+        .collect();
     let (mut unused, mut unreadable) = (Vec::new(), Vec::new());
     for found in installed(app).await? {
         match found {

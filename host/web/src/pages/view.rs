@@ -361,9 +361,7 @@ fn line_view(line: &Line, lens: &Lens) -> LineView {
         LineKind::Acknowledged | LineKind::ActionApproved => "answer",
         LineKind::Resolved | LineKind::AlertResolved | LineKind::Delivered | LineKind::ActionDone => "good",
         LineKind::Paged | LineKind::Escalated | LineKind::Routed => "page",
-        LineKind::DeliveryFailed | LineKind::StageFailed | LineKind::Exhausted | LineKind::StepSkipped | LineKind::ActionFailed => {
-            "bad"
-        }
+        LineKind::DeliveryFailed | LineKind::StageFailed | LineKind::Exhausted | LineKind::StepSkipped | LineKind::ActionFailed => "bad",
         _ => "",
     };
     let cause = line.cause.as_ref().map(|cause| Citation::new(cause.stage, "", &cause.plugin, cause.revision, &cause.reason));
