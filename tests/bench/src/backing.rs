@@ -49,7 +49,8 @@ impl Started {
     /// The lines of `reveille.toml`.
     pub fn toml(&self) -> String {
         let store = self.postgres.as_ref().map_or_else(String::new, |pg| format!("[store]\nkind = \"postgres\"\nurl = {:?}\n", pg.url()));
-        let redis = self.redis.as_ref().map_or_else(String::new, |(_, port)| format!("[redis]\naddresses = [\"redis://127.0.0.1:{port}\"]\n"));
+        let redis =
+            self.redis.as_ref().map_or_else(String::new, |(_, port)| format!("[redis]\naddresses = [\"redis://127.0.0.1:{port}\"]\n"));
         format!("{store}{redis}")
     }
 
