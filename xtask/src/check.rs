@@ -40,8 +40,18 @@ pub fn soak(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
-    let mut soak =
-        with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES, "--test", "promises", "--test", "hostile"]));
+    let mut soak = with_surroundings(cargo(&[
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--features",
+        FEATURES,
+        "--test",
+        "promises",
+        "--test",
+        "hostile",
+    ]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)

@@ -48,8 +48,9 @@ pub struct Started {
 impl Started {
     /// The lines of `reveille.toml`.
     pub fn toml(&self) -> String {
-        let store = self.postgres.as_ref().map_or_else(String::new, |pg| format!("[store]\nurl = {:?}\n", pg.url()));
-        let redis = self.redis.as_ref().map_or_else(String::new, |(_, port)| format!("[redis]\nurl = \"redis://127.0.0.1:{port}\"\n"));
+        let store = self.postgres.as_ref().map_or_else(String::new, |pg| format!("[store]\nkind = \"postgres\"\nurl = {:?}\n", pg.url()));
+        let redis =
+            self.redis.as_ref().map_or_else(String::new, |(_, port)| format!("[redis]\naddresses = [\"redis://127.0.0.1:{port}\"]\n"));
         format!("{store}{redis}")
     }
 
@@ -126,6 +127,8 @@ impl Postgres {
 
     fn psql(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = Command::new(self.programs.join("psql"));
+        // The server's own schema first.
+        psql.env("PGOPTIONS", "-c search_path=reveille,public");
         psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "reveille", "-d", database, "-At", "-c", sql]);
         let out = psql.output()?;
         ensure!(out.status.success(), "psql: {}", String::from_utf8_lossy(&out.stderr));
