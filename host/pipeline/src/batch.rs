@@ -207,8 +207,7 @@ impl<'t> Batch<'t> {
         for (key, _) in &windows {
             partitions |= 1 << partition_of_window(key);
         }
-        let generations =
-            if partitions == 0 && self.state.is_empty() { None } else { Some(self.rows.tx.count_generations(partitions)?) };
+        let generations = if partitions == 0 && self.state.is_empty() { None } else { Some(self.rows.tx.count_generations(partitions)?) };
         self.committed.heat = Heat { learned, windows, generations };
         Ok(())
     }

@@ -119,9 +119,9 @@ fn answer(result: &CommandResult) -> Value {
     match result {
         CommandResult::Done(words) => json!({ "replace_original": true, "text": blocks::escaped(&message::line(words, 1000)) }),
         CommandResult::Refused(words) => private(&format!("Nothing was changed: {}", message::line(words, 1000))),
-        CommandResult::UnknownActor => {
-            private("Nothing was changed: Reveille knows nobody by this Slack account. Ask for a contact of the kind slack with your member id.")
-        }
+        CommandResult::UnknownActor => private(
+            "Nothing was changed: Reveille knows nobody by this Slack account. Ask for a contact of the kind slack with your member id.",
+        ),
     }
 }
 

@@ -110,7 +110,9 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .interactors
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "nothing is done, and listed as a dead letter"))
+        .map(|(id, plugin)| {
+            PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "nothing is done, and listed as a dead letter")
+        })
         .collect();
     render(&PipelinePage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, "Pipeline", "/pipeline"),
