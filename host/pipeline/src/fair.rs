@@ -34,9 +34,9 @@ impl Fair {
         });
         let queue = &mut row.queues[place].1;
         if first {
-            queue.push_front(chain)
+            queue.push_front(chain);
         } else {
-            queue.push_back(chain)
+            queue.push_back(chain);
         }
         if !row.waits {
             row.waits = true;

@@ -24,10 +24,12 @@ pub fn build_for_trial(installation: Installation, host: &dyn PluginHost) -> Sna
 /// Instances for every thread that may ask, so that none is made on the path after the snapshot is in force.
 fn warm_up(snapshot: &Snapshot) {
     let threads = EngineSettings::default();
-    let stages = snapshot.pipelines.values().flat_map(|stages| stages.named());
+    let stages = snapshot.pipelines.values().flat_map(ports::Stages::named);
     for (stage, placed) in stages {
         let asked_by = if stage == Stage::Route { 1 } else { threads.partition_threads };
-        placed.iter().for_each(|placed| placed.plugin.warm_up(asked_by));
+        for placed in placed {
+            placed.plugin.warm_up(asked_by);
+        }
     }
     snapshot.normalizers.values().for_each(|plugin| plugin.warm_up(threads.normalizer_threads));
     snapshot.notify.values().for_each(|plugin| plugin.warm_up(1));

@@ -156,8 +156,11 @@ struct Side {
     snapshot: Arc<Snapshot>,
     stages: WarmStages,
     normalizers: BTreeMap<IntegrationId, Box<dyn Instance>>,
-    routes: BTreeMap<PipelineId, Vec<(String, Box<dyn Instance>)>>,
+    routes: BTreeMap<PipelineId, Vec<NamedInstance>>,
 }
+
+/// An instance and the name of its plugin.
+type NamedInstance = (String, Box<dyn Instance>);
 
 /// Where an incident would go, and which plugins failed on the way.
 type Routed = (Vec<Destination>, Vec<(String, CallFailure)>);

@@ -33,7 +33,9 @@ async fn said(house: &House) -> (Vec<u64>, BTreeMap<String, Vec<u64>>) {
         }
     }
     all.sort_unstable();
-    groups.values_mut().for_each(|numbers| numbers.sort_unstable());
+    for numbers in groups.values_mut() {
+        numbers.sort_unstable();
+    }
     (all, groups)
 }
 

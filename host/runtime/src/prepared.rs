@@ -52,6 +52,7 @@ pub(crate) struct Place {
 /// Configured instances that wait for a thread: made ahead, or given back by a thread that went on to another snapshot. So a swap costs
 /// the path no time for what it can do off it.
 #[derive(Default)]
+#[allow(clippy::vec_box, reason = "threads hold them boxed: what moves is the box")]
 pub(crate) struct Stock(Mutex<Vec<Box<Warm>>>);
 
 impl Stock {

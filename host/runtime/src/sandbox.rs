@@ -195,7 +195,7 @@ impl Sandbox {
         self.kept(name, digest).or_else(|reason| self.in_folder(name).ok().filter(|found| found.digest() == digest).ok_or(reason))
     }
 
-    fn info(&self, package: &Package, path: &Path) -> PluginInfo {
+    fn info(package: &Package, path: &Path) -> PluginInfo {
         let manifest = &package.manifest;
         let digest = package.component_digest.clone();
         PluginInfo {
@@ -227,7 +227,7 @@ impl Sandbox {
         }
         Schema::read(&manifest.settings_schema)?.check(&used.settings)?;
         let granted = Granted::check(&manifest, grant, around, &self.settings.keys)?;
-        let info = self.info(&package, &self.settings.plugins_dir.join(&used.plugin).join("plugin.wasm"));
+        let info = Self::info(&package, &self.settings.plugins_dir.join(&used.plugin).join("plugin.wasm"));
         let breaker = self.breaker(&used.plugin, package.digest(), around.trial);
         let Package { component, component_digest, assets, .. } = package;
         let compiled = self.compiler.get(&component_digest, component)?;
@@ -292,7 +292,7 @@ impl PluginHost for Sandbox {
         };
         let look = |name: String| {
             let path = self.settings.plugins_dir.join(&name).join("plugin.wasm");
-            self.in_folder(&name).map(|package| self.info(&package, &path)).map_err(|reason| refused(&name, reason))
+            self.in_folder(&name).map(|package| Self::info(&package, &path)).map_err(|reason| refused(&name, reason))
         };
         names.into_iter().map(look).collect()
     }

@@ -120,7 +120,7 @@ fn a_team_beyond_its_share_is_put_off_and_resumed() {
     assert_eq!(resumed, ("noisy".to_owned(), JournalId(record + 1)));
     assert!((AHEAD_OF_TEAM / 2..AHEAD_OF_TEAM / 2 + 2000).contains(&handed), "{handed}");
     while backlog.len() > 1 {
-        assert_eq!(backlog.next(NOW).events.is_empty(), false);
+        assert!(!backlog.next(NOW).events.is_empty());
     }
     assert!(backlog.next(NOW).events.is_empty(), "the wake waits for what was put off before it");
     backlog.resumed("noisy", None);

@@ -73,7 +73,7 @@ async fn take(configuration: &Configuration, name: String) {
             change.trial.iter().flat_map(|trial| &trial.examples).for_each(|example| tracing::info!(plugin = name, "{example}"));
         }
         Err(error) => {
-            tracing::warn!(plugin = name, revision = before.0, "what lies in the folder is not put in force: {}", in_words(&error))
+            tracing::warn!(plugin = name, revision = before.0, "what lies in the folder is not put in force: {}", in_words(&error));
         }
     }
 }
