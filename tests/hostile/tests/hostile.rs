@@ -1,9 +1,8 @@
 //! P5: a hostile plugin harms nobody else. Every case is loaded and called in the real sandbox; it has to come out as expected, in words
 //! that are fit to be read, within its time and memory, and the plugin beside it has to stay right. Nothing here may panic the host.
 //!
-//! Seen to fail against planted bugs: without the deadline for `configure` (`Warm::new`) the suite hangs in `loop/in_configure`; without
-//! the memory limiter (`store.limiter`) `memory/devoured` traps in other words or not at all; without `set_hostcall_fuel`
-//! `result/of_300_kib` passes and `log/with_a_million_fields` rises over its memory; with handles unlimited `handles/of_its_own_kept` passes.
+//! Seen to fail: before `Shape::read` refused instances of components inside of components, `many/instances_that_double`, a few kilobytes,
+//! kept the compiler's thread busy past its minute, and the next case waited for it in vain.
 
 use reveille_hostile::{Case, Expect, House, generated, reset_peak, resident_kib, written};
 use std::collections::BTreeMap;
