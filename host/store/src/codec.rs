@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// the old type beside the new one, and a migration or a reader for both.
 const FORMAT: u8 = 1;
 
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The value behind a format byte.
 pub(crate) fn pack<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
@@ -41,11 +41,6 @@ pub(crate) fn json<T: Serialize>(doing: &'static str, value: &T) -> Result<Strin
 pub(crate) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| unreadable(column, Type::Text, error.into()))
-}
-
-/// Reads a packed column.
-pub(crate) fn read_packed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    unpack(row.get_ref(column)?.as_blob()?).map_err(|error| unreadable(column, Type::Blob, error))
 }
 
 /// Reads a column that holds one of an enum's words, as serde spells them.

@@ -17,21 +17,21 @@ pub(crate) struct AlertRow {
     pub id: u64,
     pub team: TeamId,
     pub entity: String,
-    last_decision: DecisionId,
-    last_at: Millis,
-    first_at: Millis,
-    count: u32,
-    status: Status,
-    severity: Severity,
-    counted: bool,
-    suppressed_until: Option<Millis>,
-    expires_at: Option<Millis>,
-    incident: Option<IncidentId>,
-    key: String,
-    integration: Option<IntegrationId>,
-    alert: Arc<[u8]>,
+    pub last_decision: DecisionId,
+    pub last_at: Millis,
+    pub first_at: Millis,
+    pub count: u32,
+    pub status: Status,
+    pub severity: Severity,
+    pub counted: bool,
+    pub suppressed_until: Option<Millis>,
+    pub expires_at: Option<Millis>,
+    pub incident: Option<IncidentId>,
+    pub key: String,
+    pub integration: Option<IntegrationId>,
+    pub alert: Arc<[u8]>,
     /// The file has the alert only in its decision.
-    cited: bool,
+    pub cited: bool,
 }
 
 impl AlertRow {
@@ -64,7 +64,7 @@ impl AlertRow {
         })
     }
 
-    fn of(state: &AlertState, alert: Arc<[u8]>, cited: bool) -> Self {
+    pub fn of(state: &AlertState, alert: Arc<[u8]>, cited: bool) -> Self {
         Self {
             id: state.id.0,
             team: state.team.clone(),

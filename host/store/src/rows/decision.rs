@@ -1,13 +1,15 @@
 //! Decisions, and the marks of events that are no alerts.
 
-use crate::codec::{Number, number, number_or_null, pack, read_packed, stored};
+use crate::codec::{BoxedError, Number, number, number_or_null, pack, stored, unpack, unreadable};
 use crate::heat::{Counter, Heat};
 use crate::statement::{execute, many, optional};
 use domain::alert::Alert;
 use domain::decision::{Decision, Grouping, Outcome, StageNote, Verdict};
-use domain::id::{DecisionId, IntegrationId, Revision, TeamId};
+use domain::id::{DecisionId, IncidentId, IntegrationId, Revision, TeamId};
+use domain::time::Millis;
 use ports::StoreError;
 use ports::store::{DecisionFilter, DecisionRow};
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 
@@ -41,45 +43,48 @@ const READ: &str = "read a decision";
 /// Most decisions of one list.
 const LIST_LIMIT: u32 = 500;
 
+/// The packed columns of a decision: its alert, and the rest.
+pub(crate) fn packed(doing: &'static str, row: &DecisionRow) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let decision = &row.decision;
+    let rest = RestOf {
+        partition: decision.partition,
+        revision: decision.revision,
+        integration: decision.integration.as_ref(),
+        verdict: &decision.verdict,
+        grouping: decision.grouping.as_ref(),
+        default_route: decision.default_route,
+        notes: &decision.notes,
+        outcome: &row.outcome,
+    };
+    Ok((pack(doing, &decision.alert)?, pack(doing, &rest)?))
+}
+
+/// What [`packed`] packed, beside the columns that stand for themselves.
+pub(crate) fn unpacked(
+    id: DecisionId,
+    at: Millis,
+    team: TeamId,
+    incident: Option<IncidentId>,
+    alert: &[u8],
+    rest: &[u8],
+) -> Result<DecisionRow, BoxedError> {
+    let alert: Alert = unpack(alert)?;
+    let rest: Rest = unpack(rest)?;
+    let Rest { partition, revision, integration, verdict, grouping, default_route, notes, outcome } = rest;
+    let decision = Decision { id, partition, revision, team, integration, alert, verdict, grouping, default_route, notes };
+    Ok(DecisionRow { decision, incident, outcome, at })
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
-    let alert: Alert = read_packed(row, 4)?;
-    let rest: Rest = read_packed(row, 5)?;
-    Ok(DecisionRow {
-        decision: Decision {
-            id: number(row, 0)?,
-            partition: rest.partition,
-            revision: rest.revision,
-            team: TeamId(row.get(2)?),
-            integration: rest.integration,
-            alert,
-            verdict: rest.verdict,
-            grouping: rest.grouping,
-            default_route: rest.default_route,
-            notes: rest.notes,
-        },
-        incident: number_or_null(row, 3)?,
-        outcome: rest.outcome,
-        at: number(row, 1)?,
-    })
+    let team = TeamId(row.get(2)?);
+    let (alert, rest) = (row.get_ref(4)?.as_blob()?, row.get_ref(5)?.as_blob()?);
+    unpacked(number(row, 0)?, number(row, 1)?, team, number_or_null(row, 3)?, alert, rest).map_err(|error| unreadable(4, Type::Blob, error))
 }
 
 pub(crate) fn add(on: &Connection, heat: &mut Heat, row: &DecisionRow) -> Result<bool, StoreError> {
     const DOING: &str = "add a decision";
     let decision = &row.decision;
-    let alert = pack(DOING, &decision.alert)?;
-    let rest = pack(
-        DOING,
-        &RestOf {
-            partition: decision.partition,
-            revision: decision.revision,
-            integration: decision.integration.as_ref(),
-            verdict: &decision.verdict,
-            grouping: decision.grouping.as_ref(),
-            default_route: decision.default_route,
-            notes: &decision.notes,
-            outcome: &row.outcome,
-        },
-    )?;
+    let (alert, rest) = packed(DOING, row)?;
     let added = execute(
         on,
         DOING,
