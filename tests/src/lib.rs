@@ -8,6 +8,7 @@ pub mod mail;
 pub mod peers;
 pub mod phones;
 pub mod place;
+pub mod postgres;
 pub mod server;
 pub mod story;
 

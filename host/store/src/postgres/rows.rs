@@ -44,7 +44,7 @@ pub(crate) struct Reader<'a> {
 pub(crate) struct Writer<'a>(pub &'a Session);
 
 /// The reads that differ between reader and writer, so that the others are written once.
-trait Source {
+pub(crate) trait Source {
     fn query(&self, doing: &'static str, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>>;
     /// What follows a read of a row that is about to be changed.
     fn lock(&self) -> &'static str;
