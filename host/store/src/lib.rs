@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod codec;
+pub mod copy;
 mod error;
 mod fault;
 mod file;

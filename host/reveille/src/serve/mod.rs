@@ -5,6 +5,7 @@ pub mod assemble;
 pub mod configure;
 mod logging;
 mod running;
+pub mod storage;
 
 pub use running::Running;
 
