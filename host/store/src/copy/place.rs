@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 /// Where an installation's data are.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are one or two in a process")]
 pub enum Place {
     /// The folder of `store.db` and `journal.db`.
     Sqlite(PathBuf),
