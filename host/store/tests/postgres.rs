@@ -1,6 +1,6 @@
 //! Runs the suite of the ports against `PostgreSQL`, with faults too, and against `SQLite` with those that it can have.
 //!
-//! Seen to fail with: a lost answer taken for a commit (`Err(None)` told as done), the epoch not checked, a memory kept over a rollback.
+//! Bugs to plant: a lost answer taken for a commit (`Err(None)` told as done), the epoch not checked, a memory kept over a rollback.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
 
