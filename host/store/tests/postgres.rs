@@ -120,7 +120,7 @@ fn write(store: &PostgresStore, cursor: u64) -> Result<(), StoreError> {
     wait.recv_timeout(Duration::from_secs(30)).unwrap()
 }
 
-/// Planted bug: `Owner::check` without its `epoch = $2`.
+/// Bug to plant: `Owner::check` without its `epoch = $2`.
 #[test]
 fn a_former_owner_is_refused_and_a_second_server_is_kept_out() {
     let cluster = Cluster::start();
@@ -158,7 +158,7 @@ fn foreign_newer_and_unfinished_schemas_are_refused_in_words() {
     assert!(open("ours").unwrap_err().contains("a copy that was not finished"));
 }
 
-/// Planted bug: a trigger left out of the schema.
+/// Bug to plant: a trigger left out of the schema.
 #[test]
 fn append_only_tables_refuse_update_delete_and_truncate() {
     let cluster = Cluster::start();
