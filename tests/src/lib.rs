@@ -4,12 +4,14 @@
 //! expected, since a harness's error is a failed test.
 
 pub mod browser;
+pub mod folder;
 pub mod mail;
 pub mod peers;
 pub mod phones;
 pub mod place;
 pub mod postgres;
 pub mod server;
+pub mod slack;
 pub mod story;
 
 pub use story::Story;

@@ -19,6 +19,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Another folder of plugins than the bundled one.
     pub plugins: Option<PathBuf>,
+    /// Further arguments of `serve`.
+    pub serve: Vec<String>,
 }
 
 /// A server and its folder.
@@ -85,6 +87,7 @@ impl Server {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
         let mut serve = self.command();
         serve.arg("serve").arg("--config").arg(self.dir.join("reveille.toml"));
+        serve.args(&self.options.serve);
         serve.stdout(log.try_clone().expect("a log file")).stderr(log);
         let mut child = serve.spawn().expect("reveille serve starts");
         let began = Instant::now();

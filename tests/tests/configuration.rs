@@ -93,6 +93,7 @@ fn a_plugin_whose_file_went_bad_does_not_keep_the_server_from_starting() {
     let mut story = Story::with(reveille_tests::story::Setting { options, ..Default::default() });
     let good = fs::read(plugins.path().join("rules/plugin.wasm")).unwrap();
     fs::write(plugins.path().join("rules/plugin.wasm"), b"no component").unwrap();
+    fs::remove_dir_all(story.server.dir.join("store/plugin-versions/rules")).unwrap();
     story.server.kill_and_start();
     story.victorops("CRITICAL", "db", json!({ "service": "orders" }));
     story.settle();

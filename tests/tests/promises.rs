@@ -313,6 +313,8 @@ fn p6_every_hook_failing_still_pages() {
         });
         // The configuration was accepted with the good plugin; its file is exchanged for one that traps on every call.
         break_plugin(&plugins.path().join(plugin), plugin);
+        // The version that was accepted is lost too, so that the server has nothing but the file.
+        std::fs::remove_dir_all(story.server.dir.join("store/plugin-versions").join(plugin)).expect("the versions that are kept");
         story.server.start();
         let mut number = 0;
         for _ in 0..30 {
@@ -341,7 +343,7 @@ fn break_plugin(folder: &std::path::Path, name: &str) {
         String::new()
     };
     let manifest = format!(
-        "name = \"{name}\"\nversion = \"9.9.9\"\napi = \"0.1\"\nhooks = [\"normalize\", \"enrich\", \"filter\", \"dedupe\", \"route\", \"notify\"]\n\
+        "name = \"{name}\"\nversion = \"9.9.9\"\napi = \"1.0\"\nhooks = [\"normalize\", \"enrich\", \"filter\", \"dedupe\", \"route\", \"notify\"]\n\
          reads = [\"*\"]\n{contacts}[settings]\ntype = \"object\"\n"
     );
     std::fs::write(folder.join("plugin.toml"), manifest).expect("a manifest");

@@ -4,10 +4,11 @@ use crate::plugins;
 use crate::tools::{Package, cargo, ensure_packages, root, run, target_dir};
 use anyhow::Result;
 
-/// What the tests run against. PostgreSQL and Redis join when the code that speaks to them does.
+/// What the tests run against. PostgreSQL joins when the code that speaks to it does.
 const PEERS: &[Package] = &[
     Package { name: "prometheus", proof: &["prometheus"] },
     Package { name: "prometheus-alertmanager", proof: &["prometheus-alertmanager"] },
+    Package { name: "redis-server", proof: &["redis-server"] },
     Package { name: "chromium", proof: &["chromium"] },
     Package { name: "chromium-driver", proof: &["chromedriver"] },
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
@@ -40,8 +41,18 @@ pub fn soak(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
-    let mut soak =
-        with_surroundings(cargo(&["test", "--release", "--workspace", "--locked", "--features", FEATURES, "--test", "promises"]));
+    let mut soak = with_surroundings(cargo(&[
+        "test",
+        "--release",
+        "--workspace",
+        "--locked",
+        "--features",
+        FEATURES,
+        "--test",
+        "promises",
+        "--test",
+        "hostile",
+    ]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)

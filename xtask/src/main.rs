@@ -12,7 +12,9 @@ const USAGE: &str = "\
 cargo xtask run                      build everything and start the demo on 127.0.0.1:8080
 cargo xtask test [-- TEST ARGS]      build everything and run all tests
 cargo xtask plugins                  build the bundled plugins into plugins/dist
-cargo xtask bench [--quick] [--json FILE]
+cargo xtask bench [--quick] [--only PART]... [--store sqlite|postgres] [--redis] [--json FILE]
+cargo xtask bench --plots JSON...    draw docs/performance/*.svg from the JSON of runs
+cargo xtask bench --peers            one rule set in Rust, as a plugin, in VRL, CEL and Rhai
 cargo xtask soak [--rounds N]        run the promises' tests N times as long (10) and print their counts";
 
 fn main() -> std::process::ExitCode {

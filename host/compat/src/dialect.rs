@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Response, StatusCode};
 use domain::inbound::Reply;
+use oncall::Heard;
 use pipeline::Answer;
 use serde_json::json;
 
@@ -25,8 +26,14 @@ pub enum Fault {
     Method,
     /// A content encoding that is not taken, by name.
     Encoding(String),
+    /// It cannot be unpacked, or grows beyond measure; it is listed.
+    Unpackable(String),
+    /// There is no room for more bytes.
+    NoRoom(Answer),
     /// The body came too slowly or broke off: like an overload, it is worth another try.
     Unread(String),
+    /// Larger than so many bytes.
+    TooLarge(usize),
     /// Keys cannot be looked up at the moment.
     Unavailable(String),
 }
@@ -46,18 +53,39 @@ impl Dialect {
         }
     }
 
+    /// The answer to somebody who answered. The integration's plugin has the first word.
+    pub fn heard(self, heard: Heard) -> Response<Body> {
+        match heard {
+            Heard::Answered(Some(reply)) => of_plugin(reply),
+            Heard::Answered(None) => empty(StatusCode::OK),
+            Heard::Refused(reason) => self.refuse(StatusCode::BAD_REQUEST, &reason),
+            Heard::Failed(reason) => self.refuse(StatusCode::UNPROCESSABLE_ENTITY, &reason),
+            Heard::Busy(reason) => self.overloaded(1, &reason),
+        }
+    }
+
     /// The answer to a request that did not come as far as the engine.
     pub fn fault(self, fault: &Fault) -> Response<Body> {
         match fault {
             Fault::WrongKey => self.refuse(StatusCode::FORBIDDEN, "there is no integration with this key"),
             Fault::Method => self.refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not taken here"),
             Fault::Encoding(name) => {
-                let reason = format!("bodies with content encoding {name} are not taken: send it plain");
+                let reason = format!("bodies with content encoding {name} are not taken: send it plain, as gzip or as deflate");
                 closing(self.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason))
+            }
+            Fault::Unpackable(reason) => closing(self.refuse(StatusCode::BAD_REQUEST, reason)),
+            Fault::NoRoom(answer) => self.unread(answer.clone()),
+            Fault::TooLarge(limit_bytes) => {
+                closing(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {limit_bytes} bytes")))
             }
             Fault::Unread(reason) => closing(self.overloaded(1, reason)),
             Fault::Unavailable(reason) => self.overloaded(5, reason),
         }
+    }
+
+    /// The answer to a body that was not read.
+    pub fn unread(self, answer: Answer) -> Response<Body> {
+        closing(self.answer(answer))
     }
 
     fn taken(self) -> Response<Body> {

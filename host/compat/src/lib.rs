@@ -4,6 +4,7 @@
 //! integration's normalizer's to say, and what becomes of it the engine's.
 
 mod body;
+mod depth;
 mod dialect;
 mod door;
 mod keys;

@@ -18,6 +18,7 @@ use http_body_util::BodyExt;
 use pipeline::EngineSettings;
 use ports::store::{Credential, CredentialKind, DeadLetterKind};
 use sha2::{Digest, Sha256};
+use std::io::Write as _;
 use std::sync::Arc;
 use support::House;
 use tower::ServiceExt;
@@ -61,6 +62,7 @@ async fn send(house: &House, request: Request<Body>) -> Answered {
         store: Arc::clone(&house.store),
         clock: house.clock(),
         live: Arc::clone(&house.live),
+        interactions: None,
     };
     let response = compat::router(parts).oneshot(request).await.unwrap();
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -204,14 +206,78 @@ async fn a_body_that_breaks_off_is_worth_another_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_packed_body_is_refused_in_words_and_a_get_is_no_post() {
+async fn packed_bodies_are_unpacked_and_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let house = house(&dir, EngineSettings::default()).await;
-    let mut request = post(&doors()[2], "firing db shop");
-    request.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
-    let answer = send(&house, request).await;
-    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert!(answer.body.contains("content encoding gzip"));
+    let packed = |encoding: &str, body: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(body).unwrap();
+        let mut request = post(&doors()[2], encoder.finish().unwrap());
+        request.headers_mut().insert("content-encoding", encoding.parse().unwrap());
+        request
+    };
+    assert_eq!(send(&house, packed("gzip", b"firing db shop")).await.seen(), (200, "ok"));
+    let records = house.journal.read(JournalId(1), 1).unwrap();
+    let Entry::Taken { raw, .. } = &records[0].1.entry else { panic!("{records:?}") };
+    assert_eq!(raw.body, b"firing db shop", "what is journaled is unpacked");
+    // The limit of this integration is 64 KiB, unpacked.
+    assert_eq!(send(&house, packed("gzip", &vec![b'x'; 65 * 1024])).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let unknown = send(&house, packed("zstd", b"firing db shop")).await;
+    assert_eq!(unknown.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(unknown.body.contains("content encoding zstd"));
+    let broken = send(&house, packed("deflate", b"firing db shop")).await;
+    assert_eq!(broken.status, StatusCode::BAD_REQUEST);
+    assert!(broken.body.contains("cannot be unpacked"));
+    house.settle().await;
+    let letters = house.store.view(|view| view.dead_letters(None, None, 10)).await.unwrap();
+    assert_eq!(letters.len(), 2, "what is refused for good is listed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deep_body_is_refused_in_words_before_the_normalizer() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = house(&dir, EngineSettings::default()).await;
+    // The normalizer of this test takes any text: only the door can refuse it.
+    let answer = send(&house, post(&doors()[2], "[".repeat(65))).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.body.contains("deeper than 64 levels"), "{}", answer.body);
+    assert_eq!(send(&house, post(&doors()[2], "[".repeat(64))).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_its_rate_an_integration_is_told_when_to_come_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = house(&dir, EngineSettings::default()).await;
+    let mut snapshot = domain::installation::Installation::clone(&house.live.load().installation);
+    snapshot.integrations.get_mut("lines").unwrap().rate = Some(domain::installation::Rate { per_second: 1, burst: 2 });
+    house.live.publish(pipeline::snapshot::build(snapshot, &support::Host(Arc::clone(&house.mischief))).unwrap());
+    let parts = CompatParts {
+        engine: Arc::clone(&house.engine),
+        store: Arc::clone(&house.store),
+        clock: house.clock(),
+        live: Arc::clone(&house.live),
+        interactions: None,
+    };
+    let router = compat::router(parts);
+    let answers = |router: axum::Router, body: &'static str| async move { router.oneshot(post(&doors()[1], body)).await.unwrap() };
+    // One body of five alerts: its first token, and four that it owes.
+    let five = "firing a\nfiring b\nfiring c\nfiring d\nfiring e";
+    assert_eq!(answers(router.clone(), five).await.status(), StatusCode::OK);
+    let refused = answers(router.clone(), five).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "never 429, which this sender would take for final");
+    assert_eq!(refused.headers()["retry-after"], "4", "-3 tokens at one a second");
+    assert_eq!(refused.headers()["connection"], "close", "its body was not read");
+    house.clock.advance(4);
+    assert_eq!(answers(router, five).await.status(), StatusCode::OK);
+    house.settle().await;
+    let storm = house.incidents().await.into_iter().find(|incident| incident.key == "reveille/storm/lines");
+    assert!(storm.is_some_and(|incident| incident.severity == domain::alert::Severity::Error));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_is_no_post() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = house(&dir, EngineSettings::default()).await;
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
     assert_eq!(send(&house, get(&doors()[1])).await.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(send(&house, get(&doors()[2])).await.status, StatusCode::OK);
@@ -222,6 +288,7 @@ async fn a_revoked_key_is_taken_no_longer_than_ten_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let house = house(&dir, EngineSettings::default()).await;
     let parts = CompatParts {
+        interactions: None,
         engine: Arc::clone(&house.engine),
         store: Arc::clone(&house.store),
         clock: house.clock(),

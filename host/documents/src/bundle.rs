@@ -6,8 +6,9 @@ use crate::node::{Node, Place, Segment, Value, read_yaml};
 use crate::problem::{Problem, hint, in_order};
 use crate::shape::{self, Report};
 use crate::{check, schema};
-use domain::installation::Installation;
+use domain::installation::{Installation, PluginVersion};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// A document whose kind is known and whose fields are wrong: what it refers to is looked up all the same.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub struct Bundle {
     pub(crate) broken: Vec<Broken>,
     /// Some file could not be read at all, so a missing name may well be in it.
     pub(crate) unreadable: bool,
+    /// Which version of each plugin is meant: no document says it, and it is stored with them.
+    pub plugins: BTreeMap<String, PluginVersion>,
     problems: Vec<Problem>,
 }
 
@@ -82,11 +85,18 @@ impl Bundle {
             return bundle;
         }
         match serde_json::from_str::<serde_json::Value>(text) {
-            Ok(serde_json::Value::Object(map)) if map.len() == 1 && map.get("documents").is_some_and(serde_json::Value::is_array) => {
+            Ok(serde_json::Value::Object(mut map)) if map.get("documents").is_some_and(serde_json::Value::is_array) => {
+                match map.remove("plugins").map(serde_json::from_value).transpose() {
+                    Ok(plugins) => bundle.plugins = plugins.unwrap_or_default(),
+                    Err(error) => bundle.refuse("", Place::default(), format!("`plugins` cannot be read: {error}")),
+                }
+                if map.len() > 1 {
+                    bundle.refuse("", Place::default(), "this is no configuration: it has keys besides `documents` and `plugins`".into());
+                }
                 let documents = map["documents"].as_array().into_iter().flatten();
                 documents.for_each(|document| bundle.add("", Node::from_json(document)));
             }
-            Ok(_) => bundle.refuse("", Place::default(), "this is no configuration: an object with the one key `documents`, a list".into()),
+            Ok(_) => bundle.refuse("", Place::default(), "this is no configuration: an object with the key `documents`, a list".into()),
             Err(error) => {
                 let place = Place { line: error.line() as u32, column: error.column() as u32 };
                 bundle.refuse("", place, format!("this is not JSON: {error}"));
@@ -153,7 +163,11 @@ impl Bundle {
     pub fn check(&self) -> Result<Installation, Vec<Problem>> {
         let mut problems = self.problems.clone();
         check::references(self, &mut problems);
-        if problems.is_empty() { Ok(check::installation(self)) } else { Err(in_order(problems)) }
+        if problems.is_empty() {
+            Ok(Installation { plugins: self.plugins.clone(), ..check::installation(self) })
+        } else {
+            Err(in_order(problems))
+        }
     }
 
     /// Grants of secrets and keys that the server's file does not have: told by `config plan`, and refused where both are at hand.
@@ -170,7 +184,11 @@ impl Bundle {
 
     /// Canonical JSON: what the store keeps. Call it on a bundle that [`Bundle::check`] took; one that it refused is not whole.
     pub fn to_json(&self) -> String {
-        json!({ "documents": self.documents().collect::<Vec<_>>() }).to_string()
+        let documents = self.documents().collect::<Vec<_>>();
+        if self.plugins.is_empty() {
+            return json!({ "documents": documents }).to_string();
+        }
+        json!({ "documents": documents, "plugins": self.plugins }).to_string()
     }
 
     /// YAML files by name, one per kind that is there: applied again, they change nothing.

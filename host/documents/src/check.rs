@@ -1,7 +1,9 @@
 //! Do the documents fit together? Looks up every name that one uses of another, and turns them into the installation.
 
+use crate::automate::Automate;
+use crate::bounds::{RateEntry, StormEntry};
 use crate::bundle::{Bundle, Placed, subject};
-use crate::kinds::{Document, Kind, PolicyDocument};
+use crate::kinds::{Document, IntegrationDocument, Kind, PolicyDocument};
 use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
 use crate::node::{Node, Place, Segment, Value};
 use crate::plugin_use::{Use, settings_text};
@@ -14,7 +16,7 @@ use domain::contact::Contact;
 use domain::escalation::{Policy, Step, Target};
 use domain::id::{PipelineId, Revision, UserId};
 use domain::inbound::BODY_LIMIT_BYTES;
-use domain::installation::{ContactMethod, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse, Service, Team, User};
+use domain::installation::{ContactMethod, Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse, Service, Team, User};
 use domain::schedule::{Rotation, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +162,20 @@ fn own_rules(placed: &Placed, problems: &mut Vec<Problem>) {
         Document::Table(table) if table.id.0 == CATALOG => {
             placed.tell(&[key("id")], "`catalog` is made from the services: choose another name", problems);
         }
+        Document::Pipeline(d) => {
+            for (index, each) in d.automate.iter().enumerate() {
+                if d.automate[..index].iter().any(|earlier| earlier.plugin == each.plugin) {
+                    let message = format!("`{}` is there twice: give one of them all of its settings", each.plugin.0);
+                    placed.tell(&[key("automate"), Segment::Index(index)], message, problems);
+                }
+            }
+        }
         Document::Integration(d) => {
+            match (&d.normalize, &d.interact) {
+                (Some(_), Some(_)) => placed.tell(&[key("interact")], "an integration has `normalize` or `interact`, not both", problems),
+                (None, None) => placed.tell(&[], "`normalize` is missing (or `interact`, where people answer)", problems),
+                _ => {}
+            }
             if d.body_limit.as_ref().is_some_and(|limit| limit.0 == 0 || limit.0 > BODY_LIMIT_BYTES) {
                 placed.tell(&[key("body_limit")], "must be from 1B to 5MiB", problems);
             }
@@ -241,12 +256,17 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
     let mut made = Installation { revision: Revision(0), ..Installation::default() };
     let stages = |uses: &[Use]| uses.iter().map(Use::to_domain).collect();
     let fallback = PipelineId::from(DEFAULT_PIPELINE);
-    let empty = Pipeline { id: fallback.clone(), enrich: Vec::new(), filter: Vec::new(), dedupe: Vec::new(), route: Vec::new() };
+    let nothing = || Vec::new();
+    let empty =
+        Pipeline { id: fallback.clone(), enrich: nothing(), filter: nothing(), dedupe: nothing(), route: nothing(), automate: Vec::new() };
     made.pipelines.insert(fallback, empty);
     for document in bundle.documents() {
         let id = document.id().to_owned();
         match document {
-            Document::Settings(d) => made.default_policy = d.default_policy.0.clone().into(),
+            Document::Settings(d) => {
+                made.default_policy = d.default_policy.0.clone().into();
+                made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
+            }
             Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
             Document::Service(d) => {
                 let extra: Vec<Label> = d.extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -260,21 +280,17 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 };
                 made.services.insert(id.into(), service);
             }
-            Document::Integration(d) => {
-                let integration = Integration {
-                    id: id.clone().into(),
-                    team: d.team.0.clone().into(),
-                    normalize: d.normalize.to_domain(),
-                    pipeline: d.pipeline.as_ref().map_or(DEFAULT_PIPELINE, |name| &name.0).into(),
-                    default_policy: d.default_policy.as_ref().map(|name| name.0.clone().into()),
-                    body_limit_bytes: d.body_limit.as_ref().map_or(BODY_LIMIT_BYTES, |size| size.0),
-                    expire_after_seconds: d.expire_after.as_ref().map(|delay| delay.0),
-                };
-                made.integrations.insert(id.into(), integration);
-            }
+            Document::Integration(d) => made.integrations.extend(integration(d).map(|made| (made.id.clone(), made))),
             Document::Pipeline(d) => {
-                let (enrich, filter, dedupe, route) = (stages(&d.enrich), stages(&d.filter), stages(&d.dedupe), stages(&d.route));
-                made.pipelines.insert(id.clone().into(), Pipeline { id: id.into(), enrich, filter, dedupe, route });
+                let pipeline = Pipeline {
+                    id: id.clone().into(),
+                    enrich: stages(&d.enrich),
+                    filter: stages(&d.filter),
+                    dedupe: stages(&d.dedupe),
+                    route: stages(&d.route),
+                    automate: d.automate.iter().map(Automate::to_domain).collect(),
+                };
+                made.pipelines.insert(id.into(), pipeline);
             }
             Document::Channel(d) => made.notify.push(PluginUse {
                 plugin: d.plugin.as_ref().map_or(id, |name| name.0.clone()),
@@ -283,7 +299,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
             }),
             Document::Grant(d) => {
                 let (lookups, keys, secrets) = (plain(&d.lookups), plain(&d.keys), plain(&d.secrets));
-                made.grants.insert(id, Grant { lookups, keys, secrets });
+                made.grants.insert(id, Grant { lookups, keys, secrets, state: d.state });
             }
             Document::Table(d) => {
                 let rows = d.rows.iter().map(|(key, row)| (key.clone(), row.clone().into_iter().collect())).collect();
@@ -292,6 +308,25 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
         }
     }
     made
+}
+
+/// `None`: it has no plugin, which was told.
+fn integration(d: &IntegrationDocument) -> Option<Integration> {
+    Some(Integration {
+        id: d.id.0.clone().into(),
+        team: d.team.0.clone().into(),
+        door: door(d)?,
+        pipeline: d.pipeline.as_ref().map_or(DEFAULT_PIPELINE, |name| &name.0).into(),
+        default_policy: d.default_policy.as_ref().map(|name| name.0.clone().into()),
+        body_limit_bytes: d.body_limit.as_ref().map_or(BODY_LIMIT_BYTES, |size| size.0),
+        expire_after_seconds: d.expire_after.as_ref().map(|delay| delay.0),
+        rate: d.rate.map(RateEntry::to_domain),
+    })
+}
+
+fn door(d: &IntegrationDocument) -> Option<Door> {
+    let normalize = d.normalize.as_ref().map(|used| Door::Normalize(used.to_domain()));
+    normalize.or_else(|| d.interact.as_ref().map(|used| Door::Interact(used.to_domain())))
 }
 
 /// Users, teams, rotations and policies.
@@ -319,7 +354,8 @@ fn people(document: &Document, made: &mut Installation) {
         Document::Team(d) => {
             let default_policy = d.default_policy.as_ref().map(|name| name.0.clone().into());
             let name = d.name.clone().unwrap_or_else(|| id.clone());
-            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy });
+            let storm = d.storm.map(StormEntry::to_domain);
+            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy, storm });
         }
         Document::Rotation(d) => {
             let rotation = Rotation {

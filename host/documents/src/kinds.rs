@@ -1,5 +1,7 @@
 //! The kinds of documents, literally: these types are the schemas that editors get, the keys that are allowed, and what the store keeps.
 
+use crate::automate::Automate;
+use crate::bounds::{RateEntry, StormEntry};
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
 use schemars::JsonSchema;
@@ -142,6 +144,9 @@ impl Document {
 pub struct SettingsDocument {
     /// The policy for everything that nothing else routes. It must reach at least one user who has a contact.
     pub default_policy: Name,
+    /// From where on a team's alerts are a storm, which opens an incident; a team may have its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormEntry>,
 }
 
 /// A person.
@@ -196,6 +201,9 @@ pub struct TeamDocument {
     /// The policy for its incidents when nothing else says so; default: the installation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_policy: Option<Name>,
+    /// From where on its alerts are a storm; default: the installation's bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormEntry>,
 }
 
 /// People who take turns.
@@ -271,8 +279,14 @@ pub struct IntegrationDocument {
     pub id: Name,
     /// The team that owns its alerts.
     pub team: Name,
-    /// The plugin that reads what it sends.
-    pub normalize: Use,
+    /// The plugin that reads the reports it sends. This or `interact`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Use")]
+    pub normalize: Option<Use>,
+    /// The plugin that reads what people answer there, such as a pressed button in a chat. This or `normalize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Use")]
+    pub interact: Option<Use>,
     /// The pipeline that its alerts go through; default: `default`, which has no stages unless a document defines them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Name>,
@@ -285,6 +299,9 @@ pub struct IntegrationDocument {
     /// Take an alert as resolved so long after its last report, where the sender says nothing of it; default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after: Option<Delay>,
+    /// How much it may bring; more is answered 503 until there is room. Default: as much as there is room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateEntry>,
 }
 
 /// The plugins that alerts go through, stage by stage.
@@ -304,6 +321,9 @@ pub struct PipelineDocument {
     /// The first with an opinion says who has to know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<Use>,
+    /// All are told what happens to an incident, and say what should be done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automate: Vec<Automate>,
 }
 
 /// A way out to people: a notify plugin, for the contact kinds that its manifest declares.
@@ -333,6 +353,9 @@ pub struct GrantDocument {
     /// Secrets of the server's file that its requests may name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Name>,
+    /// Whether it may remember between calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub state: bool,
 }
 
 /// A lookup table: key, then columns by name.

@@ -4,6 +4,8 @@
 //! the one that editors get ([`shape`]), and as a typed value whose references are looked up ([`check`]). Each reading reports every
 //! problem that it finds, with file, line and the nearest valid name.
 
+pub mod automate;
+pub mod bounds;
 pub mod bundle;
 pub mod change;
 mod check;

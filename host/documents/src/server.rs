@@ -1,8 +1,10 @@
 //! `reveille.toml`: what the server must know before it can read anything else. Every problem is told with its line.
 
+mod redis;
 pub mod written;
 
-pub use self::written::{Algorithm, LogFormat, SmtpTls};
+pub use self::redis::RedisSection;
+pub use self::written::{Algorithm, LogFormat, RedisKind, SmtpTls};
 
 use self::written::{AllowText, EgressText, KeyText, SecretText, ServerText, SmtpText, StoreKind, StoreText, name_problem};
 use crate::node::{Lines, Node, Place, Segment};
@@ -30,12 +32,16 @@ pub struct ServerFile {
     pub egress: EgressSection,
     /// `None`: mail cannot be sent.
     pub smtp: Option<SmtpSection>,
+    /// `None`: hot state is in memory alone.
+    pub redis: Option<RedisSection>,
     pub secrets: BTreeMap<String, SecretSection>,
     pub keys: BTreeMap<String, KeySection>,
     /// Most bodies that wait for the journal.
     pub journal_queue: usize,
     /// Most journaled records that wait for a decision.
     pub backlog: usize,
+    /// Most connections at once.
+    pub connections: u32,
 }
 
 /// The database server that holds store and journal.
@@ -157,10 +163,12 @@ impl Judge<'_> {
             log_format: written.log.format,
             egress: self.egress(written.egress),
             smtp: written.smtp.map(|smtp| self.smtp(smtp, &names)),
+            redis: written.redis.map(|redis| self.redis(redis, &names)),
             secrets: self.secrets(written.secrets),
             keys: self.keys(written.keys),
             journal_queue: written.limits.journal_queue.map_or(4096, |n| n as usize),
             backlog: written.limits.backlog.map_or(1_000_000, |n| n as usize),
+            connections: written.limits.connections.unwrap_or(1024),
         }
     }
 

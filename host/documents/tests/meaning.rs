@@ -4,10 +4,11 @@
 
 use documents::server::{Algorithm, AllowSection, LogFormat, SecretSection, SmtpTls};
 use documents::{Bundle, ServerFile, Source};
+use domain::action::Risk;
 use domain::escalation::{Step, Target};
 use domain::id::{PolicyId, RotationId, TeamId, UserId};
 use domain::inbound::BODY_LIMIT_BYTES;
-use domain::installation::OnFailure;
+use domain::installation::{Door, OnFailure};
 use domain::schedule::Turn;
 
 fn file(text: &str) -> Bundle {
@@ -31,7 +32,7 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
     assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
     let integration = &made.integrations["prometheus"];
-    assert_eq!((integration.normalize.plugin.as_str(), integration.normalize.settings.as_str()), ("alertmanager", "{}"));
+    assert_eq!((integration.door.used().plugin.as_str(), integration.door.used().settings.as_str()), ("alertmanager", "{}"));
     assert_eq!((integration.pipeline.as_str(), integration.body_limit_bytes), ("default", BODY_LIMIT_BYTES));
     assert!(made.pipelines["default"].filter.is_empty());
     let channels: Vec<&str> = made.notify.iter().map(|used| used.plugin.as_str()).collect();
@@ -47,8 +48,8 @@ fn every_key_arrives() {
     assert_eq!(made.rotations["ops"].turn, Turn::Weeks(2));
     assert_eq!((made.policies["all"].steps[0].delay_seconds, made.policies["all"].repeat_delay_seconds), (5400, 600));
     let integration = &made.integrations["tool"];
-    assert_eq!(integration.normalize.settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
-    assert_eq!(integration.normalize.on_failure, OnFailure::DefaultRoute);
+    assert_eq!(integration.door.used().settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
+    assert_eq!(integration.door.used().on_failure, OnFailure::DefaultRoute);
     assert_eq!((integration.body_limit_bytes, integration.expire_after_seconds), (512 * 1024, Some(86_400)));
     assert_eq!(made.grants["webhook"].secrets, ["hook"]);
     assert_eq!(made.tables["hosts"]["10.0.0.1"], [("floor".into(), "0x10".into()), ("owner".into(), "true".into())]);
@@ -166,4 +167,48 @@ database = { env = "DATABASE_PASSWORD" }
     assert!(refused("[store]\nschema = \"x\"").contains("only for `kind = \"postgres\"`"));
     assert!(refused("[store]\nkind = \"postgres\"\nurl = \"postgres://h/x\"\npassword_secret = \"no\"").contains("there is no [secrets.no]"));
     assert!(ServerFile::parse("reveille.toml", "").unwrap().postgres.is_none());
+}
+
+/// Enough for a whole installation, around what a test is about.
+const AROUND: &str = "kind: Settings\ndefault_policy: p\n---\nkind: User\nid: a\ncontacts: [{ kind: mail, address: a@example.org }]\n---\n\
+kind: Team\nid: t\nmembers: [a]\n---\nkind: Policy\nid: p\nteam: t\nsteps: [{ page: [user/a] }]\n---\n";
+
+#[test]
+fn automation_and_interaction_arrive() {
+    let text = "kind: Integration\nid: chat\nteam: t\ninteract: { plugin: chat-slack, settings: { x: 1 } }\n---\nkind: Pipeline\nid: main\n\
+        automate: [first, { plugin: second, settings: { y: 2 }, approve: [dangerous], dry_run: true }, { plugin: third, approve: [] }]\n";
+    let bundle = file(&format!("{AROUND}{text}"));
+    let made = bundle.check().unwrap();
+    let Door::Interact(used) = &made.integrations["chat"].door else { panic!("people answer there") };
+    assert_eq!((used.plugin.as_str(), used.settings.as_str()), ("chat-slack", r#"{"x":1}"#));
+    let automate = &made.pipelines["main"].automate;
+    let told: Vec<_> =
+        automate.iter().map(|a| (a.used.plugin.as_str(), a.used.settings.as_str(), a.approve.as_slice(), a.dry_run)).collect();
+    assert_eq!(
+        told,
+        [
+            ("first", "{}", &[Risk::Reversible, Risk::Dangerous][..], false),
+            ("second", r#"{"y":2}"#, &[Risk::Dangerous][..], true),
+            ("third", "{}", &[][..], false),
+        ]
+    );
+    assert_eq!(Bundle::from_json(&bundle.to_json()).check().unwrap().pipelines, made.pipelines, "what the store keeps is the same");
+}
+
+#[test]
+fn an_integration_has_one_door_and_a_plugin_acts_once_in_a_pipeline() {
+    let text = "kind: Integration\nid: both\nteam: t\nnormalize: generic\ninteract: chat-slack\n---\nkind: Integration\nid: none\nteam: t\n---\n\
+        kind: Pipeline\nid: main\nautomate: [first, { plugin: first, dry_run: true }]\n---\n\
+        kind: Pipeline\nid: other\nautomate: [{ plugin: first, approve: [risky] }]\n";
+    let problems = file(&format!("{AROUND}{text}")).check().unwrap_err();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for (found, expected) in told.iter().zip([
+        "integration both: interact: an integration has `normalize` or `interact`, not both",
+        "integration none: `normalize` is missing (or `interact`, where people answer)",
+        "pipeline main: automate[1]: `first` is there twice: give one of them all of its settings",
+        "pipeline other: automate[0].approve[0]: `risky` is not possible here; there is `dangerous`, `reversible` and `safe`",
+    ]) {
+        assert!(found.ends_with(expected), "{found}\n{expected}");
+    }
+    assert_eq!(told.len(), 4, "{told:#?}");
 }

@@ -5,6 +5,7 @@ use crate::command::Priority;
 use crate::escalation::Destination;
 use crate::id::UserId;
 use crate::page::HttpRequest;
+use serde::{Deserialize, Serialize};
 
 /// Most actions of one event.
 pub const ACTIONS_LIMIT: usize = 32;
@@ -14,7 +15,7 @@ pub const ACTION_KEY_LIMIT_BYTES: usize = 128;
 pub const OUTPUT_LIMIT_BYTES: usize = 4 * 1024;
 
 /// What happened to an incident, as automation plugins are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     Opened,
     AlertJoined,
@@ -30,7 +31,7 @@ pub enum Change {
 }
 
 /// How an action went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionResult {
     pub key: String,
     pub ok: bool,
@@ -41,7 +42,8 @@ pub struct ActionResult {
 }
 
 /// How much an action can spoil. The operator says which of these need approval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Risk {
     /// Only reads or adds.
     Safe,
@@ -51,8 +53,22 @@ pub enum Risk {
     Dangerous,
 }
 
+impl Risk {
+    /// All, the least first.
+    pub const ALL: [Self; 3] = [Self::Safe, Self::Reversible, Self::Dangerous];
+
+    /// The word that documents, API and pages use; the same as serde's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Reversible => "reversible",
+            Self::Dangerous => "dangerous",
+        }
+    }
+}
+
 /// Something to do, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     /// Within an incident an action with the same key is done once. At most [`ACTION_KEY_LIMIT_BYTES`].
     pub key: String,
@@ -62,7 +78,7 @@ pub struct Action {
 }
 
 /// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     Call(HttpRequest),
     RunRunbook(RunbookRun),
@@ -74,7 +90,7 @@ pub enum Step {
 }
 
 /// A runbook of the installation, by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunbookRun {
     pub runbook: String,
     pub arguments: Vec<Label>,
@@ -82,7 +98,7 @@ pub struct RunbookRun {
 }
 
 /// What a ticket or a channel starts with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thread {
     /// A shared contact of the installation, by name.
     pub connection: String,

@@ -125,7 +125,7 @@ pub struct Decision {
     /// `None` for what the host says about itself.
     pub integration: Option<IntegrationId>,
     /// After all edits; its entity is the one that pairs at the commit.
-    pub alert: Alert,
+    pub alert: Arc<Alert>,
     pub verdict: Verdict,
     /// `None`: no plugin had an opinion; the entity is the key.
     pub grouping: Option<Grouping>,

@@ -54,7 +54,7 @@ pub enum Urgency {
 }
 
 /// Where an incident goes, and why: a route plugin's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
     pub target: Target,
     pub urgency: Urgency,

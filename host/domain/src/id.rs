@@ -73,6 +73,10 @@ numbered! {
     OverrideId,
     /// A line of the audit log.
     AuditId,
+    /// Something that happened to an incident and that an automation plugin is to be told.
+    EventId,
+    /// Something that an automation plugin wants done.
+    ActionId,
     /// A published version of the configuration.
     Revision,
 }

@@ -5,6 +5,7 @@ use crate::command::Priority;
 use crate::id::{AlertId, DecisionId, IncidentId, IntegrationId, TeamId, UserId};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One or more alerts that people handle together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +91,8 @@ pub struct AlertState {
     pub suppressed_until: Option<Millis>,
     /// When to take it as resolved unless it was reported again.
     pub expires_at: Option<Millis>,
-    /// The latest report.
-    pub alert: Alert,
+    /// The latest report; shared with its decision.
+    pub alert: Arc<Alert>,
     /// The decision that was last made on it.
     pub last_decision: DecisionId,
 }

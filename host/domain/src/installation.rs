@@ -1,10 +1,14 @@
 //! Everything that configuration says, as one immutable value with a revision.
 
+use crate::action::Risk;
 use crate::alert::Label;
 use crate::contact::Contact;
+use crate::decision::Stage;
 use crate::escalation::Policy;
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
 use crate::schedule::Rotation;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A member of the installation.
@@ -40,6 +44,8 @@ pub struct Team {
     pub members: Vec<UserId>,
     /// Where its incidents go when nothing else says so.
     pub default_policy: Option<PolicyId>,
+    /// `None`: the installation's.
+    pub storm: Option<StormBounds>,
 }
 
 /// A row of the service catalog.
@@ -59,14 +65,66 @@ pub struct Service {
 pub struct Integration {
     pub id: IntegrationId,
     pub team: TeamId,
-    /// Its normalizer.
-    pub normalize: PluginUse,
+    /// Which plugin reads what comes in.
+    pub door: Door,
     pub pipeline: PipelineId,
     pub default_policy: Option<PolicyId>,
     /// In bytes, at most 5 MiB.
     pub body_limit_bytes: usize,
     /// When a sender's alert says nothing of it: take it as resolved so long after its last report.
     pub expire_after_seconds: Option<u32>,
+    /// How much it may bring; more is refused for the moment. `None`: as much as there is room for.
+    pub rate: Option<Rate>,
+}
+
+/// How many events may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// From 1 on.
+    pub per_second: u32,
+    /// At once, after a pause; from 1 on.
+    pub burst: u32,
+}
+
+/// From where on a team's alerts are a storm. It is told, and nothing is refused for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StormBounds {
+    pub alerts_per_minute: u32,
+    /// Those that are new.
+    pub incidents_per_minute: u32,
+}
+
+impl Default for StormBounds {
+    /// A hundred alerts a second, one new incident a second.
+    fn default() -> Self {
+        Self { alerts_per_minute: 6000, incidents_per_minute: 60 }
+    }
+}
+
+/// Which plugin stands at an integration's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// Reports come in.
+    Normalize(PluginUse),
+    /// People answer.
+    Interact(PluginUse),
+}
+
+impl Door {
+    /// The plugin, whichever it is.
+    pub fn used(&self) -> &PluginUse {
+        match self {
+            Self::Normalize(used) | Self::Interact(used) => used,
+        }
+    }
+
+    /// What it is asked there.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Normalize(_) => Stage::Normalize,
+            Self::Interact(_) => Stage::Interact,
+        }
+    }
 }
 
 /// A plugin with its settings at one place.
@@ -99,6 +157,18 @@ pub struct Pipeline {
     pub dedupe: Vec<PluginUse>,
     /// The first with an opinion decides.
     pub route: Vec<PluginUse>,
+    /// All are told what happens to an incident.
+    pub automate: Vec<Automation>,
+}
+
+/// An automation plugin at its place, and how far it may go on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automation {
+    pub used: PluginUse,
+    /// Actions of these risks wait until somebody approves them.
+    pub approve: Vec<Risk>,
+    /// Only show what it would do.
+    pub dry_run: bool,
 }
 
 /// What the operator grants a plugin, out of what its manifest asks.
@@ -108,6 +178,40 @@ pub struct Grant {
     pub keys: Vec<String>,
     /// Secrets that its requests may name.
     pub secrets: Vec<String>,
+    /// Whether it may remember.
+    pub state: bool,
+}
+
+/// Versions in force before that a rollback can go back to.
+pub const VERSIONS_BEFORE: usize = 10;
+
+/// The version of a plugin that a revision uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginVersion {
+    /// Lower-case hex SHA-256 over component, manifest and assets.
+    pub digest: String,
+    /// As its manifest calls it.
+    pub version: String,
+    /// Somebody put it in force by name, and it stays; else each apply takes what lies in the plugins' folder.
+    pub pinned: bool,
+    /// Since when it is in force.
+    pub since: Millis,
+    /// Who put it in force.
+    pub by: String,
+    /// Digests that were in force before, oldest first; at most [`VERSIONS_BEFORE`].
+    pub before: Vec<String>,
+}
+
+impl PluginVersion {
+    /// Another version in this one's place; this one becomes the newest of those before.
+    #[must_use]
+    pub fn followed_by(&self, digest: String, version: String, since: Millis, by: String) -> Self {
+        let mut before: Vec<String> = self.before.iter().filter(|old| **old != digest).cloned().collect();
+        before.push(self.digest.clone());
+        let surplus = before.len().saturating_sub(VERSIONS_BEFORE);
+        before.drain(..surplus);
+        Self { digest, version, pinned: self.pinned, since, by, before }
+    }
 }
 
 /// A static lookup table: key → row.
@@ -129,11 +233,20 @@ pub struct Installation {
     pub grants: BTreeMap<String, Grant>,
     /// Lookup tables beside the service catalog, which is always there as `catalog`.
     pub tables: BTreeMap<String, Table>,
+    /// Which version of each plugin is meant, by name; one without an entry is taken from the plugins' folder.
+    pub plugins: BTreeMap<String, PluginVersion>,
     /// Where everything goes that nothing else routes; always set once a configuration was applied.
     pub default_policy: PolicyId,
+    /// For teams that have no bounds of their own.
+    pub storm: StormBounds,
 }
 
 impl Installation {
+    /// From where on a team's alerts are a storm.
+    pub fn storm_bounds(&self, team: &TeamId) -> StormBounds {
+        self.teams.get(team).and_then(|team| team.storm).unwrap_or(self.storm)
+    }
+
     /// The policy for what has no route: the integration's, then the team's, then the installation's.
     pub fn default_policy_for(&self, integration: Option<&IntegrationId>, team: Option<&TeamId>) -> &PolicyId {
         integration
@@ -146,8 +259,30 @@ impl Installation {
     /// The plugins that are used anywhere, by name.
     pub fn plugin_names(&self) -> std::collections::BTreeSet<String> {
         let stages = self.pipelines.values().flat_map(|p| [&p.enrich, &p.filter, &p.dedupe, &p.route]).flatten();
-        let normalizers = self.integrations.values().map(|i| &i.normalize);
-        stages.chain(normalizers).chain(&self.notify).map(|used| used.plugin.clone()).collect()
+        let doors = self.integrations.values().map(|i| i.door.used());
+        let automation = self.pipelines.values().flat_map(|p| &p.automate).map(|a| &a.used);
+        stages.chain(doors).chain(automation).chain(&self.notify).map(|used| used.plugin.clone()).collect()
+    }
+
+    /// Where a plugin is used, such as `dedupe of pipeline default`.
+    pub fn places_of(&self, plugin: &str) -> Vec<String> {
+        let mut places = Vec::new();
+        for integration in self.integrations.values().filter(|integration| integration.door.used().plugin == plugin) {
+            places.push(format!("{} of integration {}", integration.door.stage().as_str(), integration.id));
+        }
+        for pipeline in self.pipelines.values() {
+            let stages =
+                [("enrich", &pipeline.enrich), ("filter", &pipeline.filter), ("dedupe", &pipeline.dedupe), ("route", &pipeline.route)];
+            let using = stages.into_iter().filter(|(_, uses)| uses.iter().any(|used| used.plugin == plugin));
+            places.extend(using.map(|(stage, _)| format!("{stage} of pipeline {}", pipeline.id)));
+            if pipeline.automate.iter().any(|automate| automate.used.plugin == plugin) {
+                places.push(format!("automate of pipeline {}", pipeline.id));
+            }
+        }
+        if self.notify.iter().any(|used| used.plugin == plugin) {
+            places.push("channel".to_owned());
+        }
+        places
     }
 
     /// The service catalog as the lookup table `catalog`: columns `id`, `name`, `team`, `runbook`, `tier` and the extra ones, sorted.

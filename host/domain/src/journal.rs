@@ -32,6 +32,8 @@ pub enum Entry {
     Notice(Notice),
     /// An alert's own time has come: it expired, or its suppression ended. Decided again from the stored state.
     Wake { team: TeamId, entity: String, due: Millis },
+    /// What somebody wants done, once: by a message from outside (`from`: its integration) or an automation plugin.
+    Once { from: Option<Sender>, command: Command, key: String },
 }
 
 /// Whose body it is.

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod alert;
+pub mod automation;
 pub mod command;
 pub mod contact;
 pub mod decision;

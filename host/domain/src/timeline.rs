@@ -42,6 +42,11 @@ pub enum LineKind {
     PageCancelled,
     StageFailed,
     Exhausted,
+    ActionProposed,
+    ActionApproved,
+    ActionRefused,
+    ActionDone,
+    ActionFailed,
 }
 
 impl LineKind {
@@ -70,6 +75,11 @@ impl LineKind {
             Self::PageCancelled => "page-cancelled",
             Self::StageFailed => "stage-failed",
             Self::Exhausted => "exhausted",
+            Self::ActionProposed => "action-proposed",
+            Self::ActionApproved => "action-approved",
+            Self::ActionRefused => "action-refused",
+            Self::ActionDone => "action-done",
+            Self::ActionFailed => "action-failed",
         }
     }
 }

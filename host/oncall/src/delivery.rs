@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+pub use record::{arrived_after_all, failed_after_all};
+
 /// Messages on their way at one time.
 const FLYING_LIMIT: usize = 64;
 /// Of one contact kind: a provider that stalls must not stop the others.

@@ -1,7 +1,9 @@
 //! Due runs: one transaction turns a run's timer into the pages of its next step, so that a timer and its page are never apart.
 
+use crate::automation::tell;
 use crate::house::{House, line};
 use crate::reconciler::Work;
+use domain::action::Change;
 use domain::escalation::{Advance, Begun, Duty, Run, RunState, StepPage, advance};
 use domain::id::{IncidentId, RunId, UserId};
 use domain::installation::Installation;
@@ -9,7 +11,7 @@ use domain::page::{Outbox, OutboxState, Purpose};
 use domain::schedule::Override;
 use domain::time::Millis;
 use domain::timeline::LineKind;
-use ports::{BoxFuture, StoreError, Tx, Wakes};
+use ports::{BoxFuture, Snapshot, StoreError, Tx, Wakes};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -80,13 +82,13 @@ impl Escalation {
     }
 
     async fn commit(&self, runs: Vec<RunId>) -> Result<(), StoreError> {
-        let installation = Arc::clone(&self.house.parts.live.load().installation);
+        let snapshot = self.house.parts.live.load();
         let now = self.house.now();
         let job = move |tx: &mut dyn Tx| {
             let overrides = tx.overrides(None, now)?;
             let mut done = Done::default();
             for run in runs {
-                advance_one(tx, run, &installation, &overrides, now, &mut done)?;
+                advance_one(tx, run, &snapshot, &overrides, now, &mut done)?;
             }
             fail::fail_point!("escalation.before.commit", |_| Err(StoreError::Abandoned("fail point".into())));
             Ok(done)
@@ -96,6 +98,7 @@ impl Escalation {
         metrics::counter!("reveille_oncall_pages_total").increment(done.pages);
         if done.pages > 0 {
             self.house.parts.wakes.delivery.notify_one();
+            self.house.parts.wakes.automation.notify_one();
         }
         self.house.changed(done.incidents);
         Ok(())
@@ -106,11 +109,12 @@ impl Escalation {
 fn advance_one(
     tx: &mut dyn Tx,
     id: RunId,
-    installation: &Installation,
+    snapshot: &Snapshot,
     overrides: &[Override],
     now: Millis,
     done: &mut Done,
 ) -> Result<(), StoreError> {
+    let installation = &*snapshot.installation;
     let Some(run) = tx.run(id)?.filter(|r| r.state == RunState::Active && r.next_at.is_some_and(|at| at <= now)) else { return Ok(()) };
     let Some(incident) = tx.incident(run.incident)? else {
         return tx.put_run(&Run { state: RunState::Stopped, next_at: None, ..run });
@@ -125,6 +129,7 @@ fn advance_one(
         begin(tx, &run, begun, now)?;
     }
     if let Some(page) = page {
+        tell(tx, &incident, &Change::Escalated(page.step), snapshot, now)?;
         done.pages += queue(tx, &run, &page, installation, now)?;
     }
     done.incidents.push(incident.id);

@@ -1,4 +1,4 @@
-//! What the three reconcilers share: the parts, and a count of what is being done at the moment.
+//! What the reconcilers share: the parts, and a count of what is being done at the moment.
 
 use crate::oncall::Parts;
 use domain::command::Actor;

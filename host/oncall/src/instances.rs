@@ -1,17 +1,17 @@
 //! Warm plugin instances on threads of their own: plugin calls block, and the async runtime must not.
 
 use domain::id::Revision;
-use ports::{Instance, Plugin};
+use ports::{HotState, Instance, Plugin, StateSlot};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Most jobs that wait for a thread; more are refused.
 const WAITING_LIMIT: usize = 4096;
 
 type Job = Box<dyn FnOnce(&mut Instances) + Send>;
 
-/// A thread's instances, made at their first use and dropped when the configuration changes.
+/// A thread's instances, made at their first use and dropped when a configuration is in force that has no use for them.
 #[derive(Default)]
 pub struct Instances {
     revision: Revision,
@@ -20,21 +20,43 @@ pub struct Instances {
 }
 
 struct Warm {
-    /// Kept, so that its address is not given to another.
-    _plugin: Arc<dyn Plugin>,
+    /// Keeps its address from being given to another, and tells when it is out of force.
+    plugin: Weak<dyn Plugin>,
     instance: Box<dyn Instance>,
+    slot: Option<Arc<dyn StateSlot>>,
 }
 
 impl Instances {
     /// This thread's instance of a plugin.
     pub fn of(&mut self, revision: Revision, plugin: &Arc<dyn Plugin>) -> &mut dyn Instance {
+        let make = || Warm { plugin: Arc::downgrade(plugin), instance: plugin.instance(), slot: None };
+        self.warm(revision, plugin, make).instance.as_mut()
+    }
+
+    /// [`Instances::of`] for a plugin that may remember, with the slot to open and close around each call; `None`: it may not, or there is
+    /// no hot state.
+    pub fn stateful(
+        &mut self,
+        revision: Revision,
+        plugin: &Arc<dyn Plugin>,
+        hot: Option<&Arc<dyn HotState>>,
+    ) -> (&mut dyn Instance, Option<Arc<dyn StateSlot>>) {
+        let make = || {
+            let slot = hot.filter(|_| plugin.info().state.is_some()).map(|hot| hot.slot());
+            let instance = slot.as_ref().map_or_else(|| plugin.instance(), |slot| plugin.stateful(Arc::clone(slot)));
+            Warm { plugin: Arc::downgrade(plugin), instance, slot }
+        };
+        let warm = self.warm(revision, plugin, make);
+        (warm.instance.as_mut(), warm.slot.clone())
+    }
+
+    fn warm(&mut self, revision: Revision, plugin: &Arc<dyn Plugin>, make: impl FnOnce() -> Warm) -> &mut Warm {
         if self.revision != revision {
-            self.warm.clear();
+            self.warm.retain(|_, held| held.plugin.strong_count() > 0);
             self.revision = revision;
         }
         let address = Arc::as_ptr(plugin).cast::<()>() as usize;
-        let make = || Warm { _plugin: Arc::clone(plugin), instance: plugin.instance() };
-        self.warm.entry(address).or_insert_with(make).instance.as_mut()
+        self.warm.entry(address).or_insert_with(make)
     }
 }
 

@@ -13,6 +13,11 @@ pub const LINK_SECONDS: u32 = 24 * 3600;
 
 /// Sets these signatures apart from whatever else might be signed with the same key.
 const PURPOSE: &[u8] = b"reveille page link 1\0";
+const CHOICE_PURPOSE: &[u8] = b"reveille choice 1\0";
+/// Incident, answer and expiry.
+const CHOICE_BYTES: usize = 13;
+/// Longest token of a choice, in bytes.
+const CHOICE_LIMIT_BYTES: usize = 40;
 /// 128 bits of HMAC-SHA256.
 const MAC_BYTES: usize = 16;
 /// Incident and expiry.
@@ -26,6 +31,27 @@ pub struct Link {
     pub incident: IncidentId,
     pub user: UserId,
     /// First instant at which it does not work any more.
+    pub expires_at: Millis,
+}
+
+/// What a person can answer to a page with one token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Answer {
+    Acknowledge = 1,
+    Resolve = 2,
+}
+
+impl Answer {
+    const ALL: [Self; 2] = [Self::Acknowledge, Self::Resolve];
+}
+
+/// What the token of a choice stands for: one answer about one incident. Who gives it has to be known by other means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    pub incident: IncidentId,
+    pub answer: Answer,
+    /// First instant at which it does not work any more; whole seconds.
     pub expires_at: Millis,
 }
 
@@ -86,15 +112,57 @@ impl LinkSigner {
         Ok(Link { incident: IncidentId(incident), user: user.into(), expires_at })
     }
 
+    /// The token of a choice: 39 characters that say what and for which incident.
+    pub fn sign_choice(&self, choice: &Chosen) -> String {
+        let mut bytes = Vec::with_capacity(CHOICE_BYTES + MAC_BYTES);
+        bytes.extend(choice.incident.0.to_be_bytes());
+        bytes.push(choice.answer as u8);
+        bytes.extend(seconds(choice.expires_at).to_be_bytes());
+        let mac = self.mac_for(CHOICE_PURPOSE, &bytes).finalize().into_bytes();
+        bytes.extend(&mac[..MAC_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What the token of a choice says at `now`.
+    pub fn verify_choice(&self, token: &str, now: Millis) -> Result<Chosen, LinkError> {
+        if token.len() > CHOICE_LIMIT_BYTES {
+            return Err(LinkError::Invalid);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| LinkError::Invalid)?;
+        let (signed, mac) = bytes.split_first_chunk::<CHOICE_BYTES>().ok_or(LinkError::Invalid)?;
+        if mac.len() != MAC_BYTES {
+            return Err(LinkError::Invalid);
+        }
+        self.mac_for(CHOICE_PURPOSE, signed).verify_truncated_left(mac).map_err(|_| LinkError::Invalid)?;
+        let (incident, rest) = number(signed)?;
+        let (answer, seconds) = rest.split_first().ok_or(LinkError::Invalid)?;
+        let answer = Answer::ALL.into_iter().find(|known| *known as u8 == *answer).ok_or(LinkError::Invalid)?;
+        let seconds = u32::from_be_bytes(seconds.try_into().map_err(|_| LinkError::Invalid)?);
+        let expires_at = Millis(i64::from(seconds) * 1000);
+        if now >= expires_at {
+            return Err(LinkError::Expired);
+        }
+        Ok(Chosen { incident: IncidentId(incident), answer, expires_at })
+    }
+
     fn mac(&self, signed: &[u8]) -> Hmac<Sha256> {
+        self.mac_for(PURPOSE, signed)
+    }
+
+    fn mac_for(&self, purpose: &[u8], signed: &[u8]) -> Hmac<Sha256> {
         // HMAC fills a short key up to its block with zeros; done here, no error is possible.
         let mut block = [0; 64];
         block[..self.key.len()].copy_from_slice(&self.key);
         let mut mac = Hmac::<Sha256>::new(&block.into());
-        mac.update(PURPOSE);
+        mac.update(purpose);
         mac.update(signed);
         mac
     }
+}
+
+/// Whole seconds since 1970, as a choice keeps its end.
+fn seconds(at: Millis) -> u32 {
+    u32::try_from(at.0.max(0) / 1000).unwrap_or(u32::MAX)
 }
 
 fn number(bytes: &[u8]) -> Result<(u64, &[u8]), LinkError> {
@@ -153,5 +221,40 @@ mod tests {
         let mac = other.finalize().into_bytes();
         bytes[at..].copy_from_slice(&mac[..MAC_BYTES]);
         assert_eq!(LinkSigner::new([7; 32]).verify(&URL_SAFE_NO_PAD.encode(bytes), Millis(0)), Err(LinkError::Invalid));
+    }
+
+    fn chosen() -> Chosen {
+        Chosen { incident: IncidentId(42), answer: Answer::Resolve, expires_at: Millis(5000) }
+    }
+
+    #[test]
+    fn a_choice_is_short_and_says_what_was_signed_until_it_expires() {
+        let signer = LinkSigner::new([7; 32]);
+        let token = signer.sign_choice(&chosen());
+        assert!(token.len() <= 40 && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert_eq!(signer.verify_choice(&token, Millis(4999)), Ok(chosen()));
+        assert_eq!(signer.verify_choice(&token, Millis(5000)), Err(LinkError::Expired));
+        let most = Chosen { incident: IncidentId(u64::MAX), ..chosen() };
+        assert!(signer.sign_choice(&most).len() <= 40);
+    }
+
+    /// An acknowledgement cannot be made a resolution, nor a link a choice.
+    #[test]
+    fn a_changed_choice_is_refused_whatever_is_changed() {
+        let signer = LinkSigner::new([7; 32]);
+        let bytes = URL_SAFE_NO_PAD.decode(signer.sign_choice(&chosen())).unwrap();
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[place] ^= 1 << bit;
+                assert_eq!(signer.verify_choice(&URL_SAFE_NO_PAD.encode(&changed), Millis(0)), Err(LinkError::Invalid));
+            }
+        }
+        for cut in 0..bytes.len() {
+            assert_eq!(signer.verify_choice(&URL_SAFE_NO_PAD.encode(&bytes[..cut]), Millis(0)), Err(LinkError::Invalid));
+        }
+        let link = signer.sign(&link());
+        assert_eq!(signer.verify_choice(&link, Millis(0)), Err(LinkError::Invalid), "a link is no choice");
+        assert_eq!(LinkSigner::new([8; 32]).verify_choice(&signer.sign_choice(&chosen()), Millis(0)), Err(LinkError::Invalid));
     }
 }

@@ -1,6 +1,6 @@
 //! What a person is told: the view of an incident that plugins get, the page to render, and the host's own plain text.
 
-use crate::links::{LINK_SECONDS, Link, LinkSigner};
+use crate::links::{Answer, Chosen, LINK_SECONDS, Link, LinkSigner};
 use domain::alert::cut;
 use domain::id::IncidentId;
 use domain::inbound::Method;
@@ -10,6 +10,7 @@ use domain::page::{Choice, HttpRequest, Mail, Outbox, OutboxState, Purpose, Requ
 use domain::time::Millis;
 use ports::plugin::{IncidentView, Page};
 use ports::{StoreError, View};
+use std::sync::Arc;
 
 /// Alerts shown with an incident.
 const ALERTS_LIMIT: u32 = 20;
@@ -36,7 +37,7 @@ pub fn incident_view(
     installation: &Installation,
     public_url: &str,
 ) -> Result<IncidentView, StoreError> {
-    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| state.alert).collect();
+    let alerts = view.alerts_of(incident.id, ALERTS_LIMIT)?.into_iter().map(|state| Arc::unwrap_or_clone(state.alert)).collect();
     let responders = incident.responders.iter().filter_map(|id| installation.users.get(id).cloned()).collect();
     Ok(IncidentView { url: Some(incident_url(public_url, incident.id)), incident, responders, alerts })
 }
@@ -75,8 +76,9 @@ fn choices(row: &Outbox, context: &Context<'_>) -> Vec<Choice> {
     let (Some(incident), Some(user), Purpose::Escalation(_)) = (row.incident, &row.user, &row.purpose) else { return Vec::new() };
     let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS) };
     let url = format!("{}/l/{}", context.public_url, context.links.sign(&link));
-    [("Acknowledge", "acknowledge"), ("Resolve", "resolve")]
-        .map(|(text, what)| Choice { text: text.to_owned(), token: format!("{what}-{incident}"), url: format!("{url}/{what}") })
+    let token = |answer| context.links.sign_choice(&Chosen { incident, answer, expires_at: link.expires_at });
+    [("Acknowledge", "acknowledge", Answer::Acknowledge), ("Resolve", "resolve", Answer::Resolve)]
+        .map(|(text, what, answer)| Choice { text: text.to_owned(), token: token(answer), url: format!("{url}/{what}") })
         .into()
 }
 

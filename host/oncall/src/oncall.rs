@@ -1,13 +1,16 @@
-//! The three reconcilers as one thing to start, to ask and to stop.
+//! The five reconcilers as one thing to start, to ask and to stop.
 
+use crate::actions::Actions;
+use crate::automation::Automation;
 use crate::delivery::Delivery;
 use crate::escalation::Escalation;
 use crate::house::{Activity, House};
+use crate::interaction::Interactions;
 use crate::links::LinkSigner;
 use crate::reconciler::{Work, keep};
 use crate::router::Router;
 use domain::time::Millis;
-use ports::{Alarm, Clock, Egress, Live, Store, Wakes};
+use ports::{Alarm, Clock, Commands, Egress, HotState, Live, Store, Wakes};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -23,6 +26,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub egress: Arc<dyn Egress>,
     pub alarm: Arc<dyn Alarm>,
+    /// Where actions and people outside bring their commands.
+    pub commands: Arc<dyn Commands>,
+    /// What automation plugins remember; `None`: nothing.
+    pub hot: Option<Arc<dyn HotState>>,
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
     pub links: Arc<LinkSigner>,
@@ -30,9 +37,10 @@ pub struct Parts {
     pub public_url: String,
 }
 
-/// Router, escalation and delivery at work.
+/// All loops at work.
 pub struct OnCall {
     house: Arc<House>,
+    interactions: Arc<Interactions>,
     stop: watch::Sender<bool>,
     loops: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -44,13 +52,21 @@ impl OnCall {
         let house = Arc::new(House { parts, activity: Activity::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
-        let works: [Arc<dyn Work>; 3] = [
+        let works: [Arc<dyn Work>; 5] = [
             Arc::new(Router::new(Arc::clone(&house))),
             Arc::new(Escalation::new(Arc::clone(&house))),
             Arc::new(Delivery::new(Arc::clone(&house))),
+            Arc::new(Automation::new(Arc::clone(&house))),
+            Arc::new(Actions::new(Arc::clone(&house))),
         ];
         let loops = works.into_iter().map(|work| tokio::spawn(keep(work, Arc::clone(&house), stopped.clone()))).collect();
-        Arc::new(Self { house, stop, loops: Mutex::new(loops) })
+        let interactions = Arc::new(Interactions::new(Arc::clone(&house)));
+        Arc::new(Self { house, interactions, stop, loops: Mutex::new(loops) })
+    }
+
+    /// What hears people outside.
+    pub fn interactions(&self) -> Arc<Interactions> {
+        Arc::clone(&self.interactions)
     }
 
     /// Whether nothing is due at `now` and nothing is being done; a store that does not answer is not settled.
@@ -61,7 +77,9 @@ impl OnCall {
             .parts
             .store
             .view(move |view| {
-                Ok(!view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty())
+                let paging =
+                    !view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty();
+                Ok(paging || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
             })
             .await;
         matches!(due, Ok(false)) && self.house.activity.rest() == Some(before)

@@ -18,6 +18,9 @@ use ports::{BoxFuture, Snapshot, StoreError, Wakes};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use begin::route_too;
+pub use decide::{Chosen, exists};
+
 /// Incidents routed in one transaction.
 const BATCH: u32 = 128;
 /// An incident that changes between question and answer is asked about again so often; then the answer counts all the same, and it is

@@ -10,15 +10,22 @@ use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
 use domain::inbound::Event;
 use domain::incident::AlertState;
 use domain::journal::{Entry, Record, Sender};
+use domain::state::{Generations, StateEntry, StateRow, StateSpace, Touch};
 use domain::time::Millis;
 use domain::transition::{self, Moment, Said};
+use ports::hot::{WindowKey, WindowRow, partition_of_space, partition_of_window};
 use ports::store::{DeadLetter, DeadLetterKind, DeadLetterState, DecisionRow};
-use ports::{StoreError, Tx};
-use std::collections::BTreeSet;
+use ports::{Snapshot, StoreError, Tx};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How long until a parked body is tried again for the first time, in seconds.
 pub const FIRST_RETRY_SECONDS: u32 = 1;
+
+/// How long what is done once is remembered, in milliseconds.
+const ONCE_MS: i64 = 24 * 3_600_000;
+/// Marks forgotten with each new one.
+const FORGOTTEN: u32 = 16;
 
 /// One thing to commit.
 pub struct Item {
@@ -28,10 +35,31 @@ pub struct Item {
     pub work: Work,
 }
 
+impl Item {
+    /// What its plugins read and wrote of their state.
+    pub fn touches(&self) -> &[Touch] {
+        match &self.work {
+            Work::Decide(_, touches) => touches,
+            _ => &[],
+        }
+    }
+
+    /// The window that its decision counts in, if it asks for one.
+    pub fn window(&self) -> Option<WindowKey> {
+        match &self.work {
+            Work::Decide(row, _) if row.decision.alert.status == Status::Firing => {
+                row.decision.grouping.as_ref()?.threshold?;
+                Some((row.decision.team.clone(), row.decision.incident_key().to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What an item is.
 pub enum Work {
-    /// An alert that went through the stages.
-    Decide(Box<DecisionRow>),
+    /// An alert that went through the stages, and what their plugins read and wrote of their state.
+    Decide(Box<DecisionRow>, Vec<Touch>),
     /// An event of a taken body that needs no stage: a command, a heartbeat, a change.
     Event(Arc<Record>),
     /// A whole record that needs no stage.
@@ -51,8 +79,24 @@ pub struct Committed {
     pub answered: bool,
     pub next_wake: Option<Millis>,
     pub dead_letters: bool,
+    /// Automation plugins are to be told something.
+    pub automation: bool,
     pub outcomes: Vec<(&'static str, u64)>,
+    /// Whose alerts opened an incident, one entry each.
+    pub opened: Vec<(TeamId, IntegrationId)>,
     pub spare: Spare,
+    /// What was written of hot state.
+    pub heat: Heat,
+}
+
+/// What a commit means for hot state.
+#[derive(Default)]
+pub struct Heat {
+    /// Windows that were read and not changed.
+    pub learned: Vec<WindowRow>,
+    pub windows: Vec<WindowRow>,
+    /// `None`: nothing hot was touched.
+    pub generations: Option<Generations>,
 }
 
 /// The items of one transaction at work.
@@ -60,22 +104,32 @@ pub struct Batch<'t> {
     rows: Rows<'t>,
     availability: &'t Availability,
     committed: Committed,
+    state: Vec<Touch>,
 }
 
 impl<'t> Batch<'t> {
-    pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability) -> Self {
-        Self { rows: Rows::of(tx, spare), availability, committed: Committed::default() }
+    pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability, snapshot: &'t Snapshot) -> Self {
+        Self { rows: Rows::of(tx, spare, snapshot), availability, committed: Committed::default(), state: Vec::new() }
+    }
+
+    /// With what hot state knows of windows, so that the store is not asked for them.
+    pub fn knowing(mut self, windows: &[WindowRow]) -> Self {
+        self.rows.know(windows);
+        self
     }
 
     /// Applies the items in order and writes what changed; `again` when an earlier try may have committed some of them.
-    pub fn apply(mut self, items: &mut [Item], cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
+    /// `extra` are touches of items that are not among these any more.
+    pub fn apply(mut self, items: &mut [Item], extra: &[Touch], cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
         let first = items.iter().map(|item| item.id).min();
         let done: BTreeSet<DecisionId> = match first {
             Some(first) if again => self.rows.tx.decided_from(first)?.into_iter().collect(),
             _ => BTreeSet::new(),
         };
         self.prefetch(items)?;
+        self.state.extend_from_slice(extra);
         for item in items.iter_mut().filter(|item| !done.contains(&item.id)) {
+            self.state.extend_from_slice(item.touches());
             self.apply_one(item)?;
         }
         self.finish(cursor)
@@ -85,7 +139,7 @@ impl<'t> Batch<'t> {
     fn prefetch(&mut self, items: &[Item]) -> Result<(), StoreError> {
         let decisions = || {
             items.iter().filter_map(|item| match &item.work {
-                Work::Decide(row) => Some(&row.decision),
+                Work::Decide(row, _) => Some(&row.decision),
                 _ => None,
             })
         };
@@ -96,12 +150,12 @@ impl<'t> Batch<'t> {
     }
 
     /// Lists an item that cannot be committed as a dead letter. `with_row`: its decision, too, is listed as parked.
-    pub fn bury(mut self, item: &mut Item, reason: &str, cursor: Option<JournalId>, with_row: bool) -> Result<Committed, StoreError> {
+    pub fn bury(mut self, item: &mut Item, reason: &str, with_row: bool) -> Result<Committed, StoreError> {
         let mut integration = None;
         let mut quiet = false;
         let mut listed = false;
         match &mut item.work {
-            Work::Decide(row) => {
+            Work::Decide(row, _) => {
                 integration.clone_from(&row.decision.integration);
                 row.outcome = Outcome::Parked;
                 row.incident = None;
@@ -114,7 +168,7 @@ impl<'t> Batch<'t> {
                 integration = sender(record).map(|from| from.integration.clone());
                 // A notice that cannot be stored never begets another.
                 quiet = matches!(record.entry, Entry::Notice(_));
-                if matches!(record.entry, Entry::Command(_)) {
+                if matches!(record.entry, Entry::Command(_) | Entry::Once { .. }) {
                     let words = format!("it could not be committed: {reason}");
                     self.committed.said.push((item.id.record(), CommandOutcome::Refused(words)));
                 }
@@ -126,11 +180,13 @@ impl<'t> Batch<'t> {
         }
         let kind = DeadLetterKind::Uncommitted;
         self.dead_letter(item.id, item.at, integration.as_ref(), kind, reason, with_row && !quiet)?;
-        self.finish(cursor)
+        self.finish(None)
     }
 
     fn finish(mut self, cursor: Option<JournalId>) -> Result<Committed, StoreError> {
+        self.committed.automation = self.rows.has_events();
         self.rows.write()?;
+        self.write_heat()?;
         if let Some(cursor) = cursor {
             fail::fail_point!("pipeline.before.cursor");
             self.rows.tx.set_cursor(cursor)?;
@@ -142,10 +198,39 @@ impl<'t> Batch<'t> {
         Ok(self.committed)
     }
 
+    /// Writes what plugins remember, in the order in which their calls saw each other, and counts the partitions that changed.
+    fn write_heat(&mut self) -> Result<(), StoreError> {
+        let mut partitions = 0_u64;
+        self.state.sort_by(|a, b| (&a.space, a.order).cmp(&(&b.space, b.order)));
+        let mut last: BTreeMap<(&Arc<StateSpace>, &str), &Option<StateEntry>> = BTreeMap::new();
+        for touch in &self.state {
+            for write in &touch.writes {
+                partitions |= 1 << partition_of_space(&touch.space);
+                last.insert((&touch.space, &write.key), &write.entry);
+            }
+        }
+        for ((space, key), entry) in last {
+            match entry {
+                Some(entry) => {
+                    let row = StateRow { space: Arc::clone(space), key: key.to_owned(), entry: entry.clone() };
+                    self.rows.tx.put_plugin_state(&row)?;
+                }
+                None => self.rows.tx.delete_plugin_state(space, key)?,
+            }
+        }
+        let (learned, windows) = self.rows.windows();
+        for (key, _) in &windows {
+            partitions |= 1 << partition_of_window(key);
+        }
+        let generations = if partitions == 0 && self.state.is_empty() { None } else { Some(self.rows.tx.count_generations(partitions)?) };
+        self.committed.heat = Heat { learned, windows, generations };
+        Ok(())
+    }
+
     fn apply_one(&mut self, item: &mut Item) -> Result<(), StoreError> {
         let (id, at) = (item.id, item.at);
         match &mut item.work {
-            Work::Decide(row) => return self.decide(row, at),
+            Work::Decide(row, _) => return self.decide(row, at),
             _ if !self.rows.tx.add_done(id)? => return Ok(()),
             Work::Event(record) => {
                 if let Entry::Taken { from, events, .. } = &record.entry
@@ -156,11 +241,17 @@ impl<'t> Batch<'t> {
             }
             Work::Entry(record) => match &record.entry {
                 Entry::Command(command) => {
-                    let said = match self.obey(command, None, at)? {
-                        Said::Done(words) => CommandOutcome::Done(words),
-                        Said::Refused(words) => CommandOutcome::Refused(words),
+                    let said = self.obey(command, None, at)?;
+                    self.tell(id, said);
+                }
+                Entry::Once { from, command, key } => {
+                    let said = if self.rows.tx.add_once(key, at)? {
+                        self.rows.tx.forget_once(at.plus_millis(-ONCE_MS), FORGOTTEN)?;
+                        self.obey(command, from.as_ref().map(|from| &from.team), at)?
+                    } else {
+                        Said::Done("this was done before".to_owned())
                     };
-                    self.committed.said.push((id.record(), said));
+                    self.tell(id, said);
                 }
                 Entry::Notice(notice) => self.note(notice, at)?,
                 Entry::Wake { team, entity, .. } => self.wake(team, entity, at)?,
@@ -175,6 +266,14 @@ impl<'t> Batch<'t> {
             Work::Unreadable(reason) => self.dead_letter(id, at, None, DeadLetterKind::Uncommitted, reason, true)?,
         }
         Ok(())
+    }
+
+    fn tell(&mut self, id: DecisionId, said: Said) {
+        let outcome = match said {
+            Said::Done(words) => CommandOutcome::Done(words),
+            Said::Refused(words) => CommandOutcome::Refused(words),
+        };
+        self.committed.said.push((id.record(), outcome));
     }
 
     fn decide(&mut self, row: &mut DecisionRow, at: Millis) -> Result<(), StoreError> {
@@ -193,6 +292,11 @@ impl<'t> Batch<'t> {
         };
         let (outcome, incident) = self.change(wanted, firing, at, |ground, moment| transition::decide(ground, decision, moment))?;
         self.count(&outcome);
+        if outcome == Outcome::Opened
+            && let Some(integration) = &decision.integration
+        {
+            self.committed.opened.push((decision.team.clone(), integration.clone()));
+        }
         self.committed.answered |= matches!(outcome, Outcome::Acknowledged | Outcome::Resolved);
         row.outcome = outcome;
         row.incident = incident;
@@ -319,6 +423,7 @@ fn recorded(state: &AlertState) -> Option<IncidentId> {
 fn sender(record: &Record) -> Option<&Sender> {
     match &record.entry {
         Entry::Taken { from, .. } | Entry::Parked { from, .. } | Entry::Rejected { from, .. } => Some(from),
+        Entry::Once { from, .. } => from.as_ref(),
         Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => None,
     }
 }
@@ -342,6 +447,6 @@ fn dead_letter_notice(integration: Option<&IntegrationId>, reason: &str, over: b
 }
 
 /// A decision that has yet to be applied.
-pub fn undecided(decision: Decision) -> Work {
-    Work::Decide(Box::new(DecisionRow { decision, incident: None, outcome: Outcome::Recorded, at: Millis(0) }))
+pub fn undecided(decision: Decision, touches: Vec<Touch>) -> Work {
+    Work::Decide(Box::new(DecisionRow { decision, incident: None, outcome: Outcome::Recorded, at: Millis(0) }), touches)
 }

@@ -6,10 +6,14 @@ use crate::rows::Spare;
 use crate::shared::{LOOK_UP, Shared, ToCommit};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use domain::id::JournalId;
+use domain::state::Touch;
 use parking_lot::Mutex;
 use ports::StoreError;
+use ports::hot::{WindowKey, WindowRow};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long the first, and the longest, pause is while the store is unavailable.
@@ -35,6 +39,8 @@ impl Committer {
         loop {
             match self.inbox.recv_timeout(LOOK_UP) {
                 Ok(message) => self.receive(message),
+                // What another committer of the same state wrote meanwhile may have released something here.
+                Err(RecvTimeoutError::Timeout) if !self.shared.is_stopping() && self.gather.waits_for_state() => {}
                 Err(RecvTimeoutError::Timeout) if !self.shared.is_stopping() => continue,
                 Err(_) => return,
             }
@@ -46,22 +52,24 @@ impl Committer {
                 if self.shared.is_stopping() {
                     return;
                 }
-                let released = self.gather.release(self.shared.settings.batch_items);
-                if released.records == 0 {
+                let hot = &self.shared.hot;
+                let released = self.gather.release(self.shared.settings.batch_items, |space| hot.committed_order(space));
+                if released.arrivals == 0 {
                     break;
                 }
                 let began = self.shared.clock.elapsed();
                 let count = released.items.len();
                 let cursor = self.gather.cursor();
-                if !self.commit(released.items, Some(cursor)) {
+                if !self.commit(released.items, cursor) {
                     return;
                 }
                 self.shared.space.free(released.cost);
+                self.shared.decided.fetch_add(released.records, Ordering::AcqRel);
                 self.shared.cursor.send_replace(cursor);
                 metrics::histogram!("reveille_pipeline_commit_seconds")
                     .record(self.shared.clock.elapsed().saturating_sub(began).as_secs_f64());
                 metrics::histogram!("reveille_pipeline_commit_items").record(count as f64);
-                metrics::gauge!("reveille_pipeline_backlog_records").set(self.shared.journal.head().0.saturating_sub(cursor.0) as f64);
+                metrics::gauge!("reveille_pipeline_backlog_records").set(self.shared.behind() as f64);
             }
         }
     }
@@ -73,17 +81,22 @@ impl Committer {
         }
     }
 
-    /// Commits the items in order; `false` if the engine stops first. A job that cannot commit is halved until its culprit stands alone
-    /// and becomes a dead letter; an unavailable store is waited for.
-    fn commit(&mut self, items: Vec<Item>, cursor: Option<JournalId>) -> bool {
+    /// Commits the items in order; `false` if the engine stops first. An item with which the others cannot be committed becomes a dead letter;
+    /// an unavailable store is waited for.
+    fn commit(&mut self, items: Vec<Item>, cursor: JournalId) -> bool {
         let mut items = items;
+        // Of items that became dead letters: what their plugins remember was seen by others.
+        let mut extra: Vec<Touch> = Vec::new();
         let mut pause = FIRST_PAUSE;
         let mut again = false;
+        let windows = self.windows(&items);
         loop {
             fail::fail_point!("pipeline.before.commit");
-            let error = match self.attempt(&mut items, cursor, again) {
+            let error = match self.attempt(&mut items, &extra, &windows, Some(cursor), again) {
                 Ok(committed) => {
                     fail::fail_point!("pipeline.after.commit");
+                    extra.extend(items.iter().flat_map(Item::touches).cloned());
+                    self.warm(&committed, &extra);
                     self.told(&committed);
                     return true;
                 }
@@ -101,29 +114,98 @@ impl Committer {
                     again = true;
                 }
                 _ if !again => again = true,
-                _ if items.len() > 1 => {
-                    let later = items.split_off(items.len() / 2);
-                    return self.commit(items, None) && self.commit(later, cursor);
+                _ if items.is_empty() => {
+                    tracing::error!(error = %error, "the cursor cannot be stored; the next commit stores it");
+                    return true;
                 }
-                _ => {
-                    let Some(item) = items.pop() else {
-                        tracing::error!(error = %error, "the cursor cannot be stored; the next commit stores it");
-                        return true;
-                    };
-                    return self.bury(item, &error, cursor);
+                error => {
+                    let culprit = self.culprit(&mut items);
+                    let item = items.remove(culprit);
+                    extra.extend(item.touches().iter().cloned());
+                    if !self.bury(item, &error) {
+                        return false;
+                    }
                 }
             }
         }
     }
 
-    fn attempt(&mut self, items: &mut Vec<Item>, cursor: Option<JournalId>, again: bool) -> Result<Committed, StoreError> {
-        let spare = self.spare;
+    /// The place of the item that spoils a commit: the last of the shortest beginning that fails. Found by trials that are rolled back.
+    fn culprit(&mut self, items: &mut Vec<Item>) -> usize {
+        let (mut fits, mut fails) = (0, items.len());
+        while fits + 1 < fails {
+            let middle = usize::midpoint(fits, fails);
+            let later = items.split_off(middle);
+            let failed = self.trial(items);
+            items.extend(later);
+            if failed {
+                fails = middle;
+            } else {
+                fits = middle;
+            }
+        }
+        fails - 1
+    }
+
+    /// Whether the items cannot be committed together; nothing of it stays.
+    fn trial(&mut self, items: &mut Vec<Item>) -> bool {
         let availability = self.shared.availability.load_full();
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
+        let snapshot = self.shared.live.load();
+        let fits = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&fits);
+        // Rolled back either way: by its own error, or by this one.
+        let _ = self.shared.write::<()>(move |tx| {
+            let mut items = borrowed.lock();
+            caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).apply(&mut items, &[], None, true))?;
+            told.store(true, Ordering::Release);
+            Err(StoreError::Abandoned("a trial".to_owned()))
+        });
+        *items = std::mem::take(&mut *lent.lock());
+        self.spare = Spare::default();
+        !fits.load(Ordering::Acquire)
+    }
+
+    /// What hot state knows of the windows that the items count in.
+    fn windows(&self, items: &[Item]) -> Vec<WindowRow> {
+        let wanted: BTreeSet<WindowKey> = items.iter().filter_map(Item::window).collect();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let wanted: Vec<WindowKey> = wanted.into_iter().collect();
+        let known = self.shared.hot.windows(&wanted);
+        wanted.into_iter().zip(known).filter_map(|(key, window)| Some((key, window?))).collect()
+    }
+
+    /// Hot state follows the commit.
+    fn warm(&self, committed: &Committed, touches: &[Touch]) {
+        let heat = &committed.heat;
+        if !heat.learned.is_empty() {
+            self.shared.hot.learned(&heat.learned);
+        }
+        if let Some(generations) = &heat.generations {
+            self.shared.hot.committed(touches, &heat.windows, generations);
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        items: &mut Vec<Item>,
+        extra: &[Touch],
+        windows: &[WindowRow],
+        cursor: Option<JournalId>,
+        again: bool,
+    ) -> Result<Committed, StoreError> {
+        let spare = self.spare;
+        let availability = self.shared.availability.load_full();
+        let snapshot = self.shared.live.load();
+        let lent = Arc::new(Mutex::new(std::mem::take(items)));
+        let borrowed = Arc::clone(&lent);
+        let (extra, windows) = (extra.to_vec(), windows.to_vec());
         let result = self.shared.write(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, spare, &availability).apply(&mut items, cursor, again))
+            caught(|| Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).apply(&mut items, &extra, cursor, again))
         });
         *items = std::mem::take(&mut *lent.lock());
         if result.is_err() {
@@ -134,7 +216,7 @@ impl Committer {
     }
 
     /// Lists an item that cannot be committed; first with its decision, then, if that is what cannot be stored, without.
-    fn bury(&mut self, item: Item, error: &StoreError, cursor: Option<JournalId>) -> bool {
+    fn bury(&mut self, item: Item, error: &StoreError) -> bool {
         let reason = error.to_string();
         tracing::error!(decision = item.id.0, reason, "a decision cannot be committed and becomes a dead letter");
         metrics::counter!("reveille_pipeline_uncommitted_total").increment(1);
@@ -143,9 +225,10 @@ impl Committer {
         loop {
             let (borrowed, reason) = (Arc::clone(&lent), reason.clone());
             let availability = self.shared.availability.load_full();
+            let snapshot = self.shared.live.load();
             let result = self.shared.write(move |tx| {
                 let mut item = borrowed.lock();
-                caught(|| Batch::on(tx, Spare::default(), &availability).bury(&mut item, &reason, cursor, with_row))
+                caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).bury(&mut item, &reason, with_row))
             });
             match result {
                 Ok(committed) => {

@@ -123,7 +123,9 @@ async fn normalize(shared: &Shared, normalizers: &Normalizers, record: &Record, 
     }
     let still = |reason: &str| ReplayError::StillFails(reason.to_owned());
     let plugin = shared.live.load().normalizers.get(&from.integration).cloned();
-    let plugin = plugin.ok_or_else(|| still("the integration has no normalizer in force"))?;
+    let plugin = plugin.ok_or_else(|| {
+        still("the integration has no normalizer in force; what people answer is not tried again: they have to repeat it")
+    })?;
     let cite = PluginRef::clone(plugin.cite());
     let (raw, outcome) =
         normalizers.run(plugin, Box::new(raw.clone())).await.map_err(|_| still("too many bodies wait for a normalizer"))?;
@@ -160,13 +162,14 @@ async fn still_fails(shared: &Shared, letter: DeadLetter, reason: String) -> Res
 async fn settle(shared: &Shared, letter: DeadLetter, state: DeadLetterState) -> Result<(), ReplayError> {
     let now = shared.clock.now();
     let availability = shared.availability.load_full();
+    let snapshot = shared.live.load();
     let job = move |tx: &mut dyn ports::Tx| -> Result<Committed, StoreError> {
         let settled = DeadLetter { state, next_at: None, ..letter };
         tx.put_dead_letter(&settled)?;
         if tx.dead_letters_waiting(settled.integration.as_ref())? > 0 {
             return Ok(Committed::default());
         }
-        Batch::on(tx, Spare::default(), &availability).no_dead_letters_left(settled.integration.as_ref(), now)
+        Batch::on(tx, Spare::default(), &availability, &snapshot).no_dead_letters_left(settled.integration.as_ref(), now)
     };
     let committed = shared.store.write(job).await?;
     shared.announce(&committed);

@@ -1,25 +1,29 @@
 //! The engine: the alert path as the rest of the house uses it.
 
+use crate::admission::{Admission, Admissions, Held, Refused};
 use crate::answer::{Answer, Backlog, CommandError, CommandOutcome, ReplayError};
 use crate::committer::Committer;
 use crate::feeder::{self, Feeder};
 use crate::gather::Cost;
 use crate::normalizers::{self, Busy, Normalizers};
+use crate::queues::QueueDepth;
 use crate::settings::EngineSettings;
 use crate::shared::{AVAILABILITY, LOOK_UP, Shared, Space, put_availability, stored_availability};
+use crate::storm::Storms;
 use crate::waiters::Waiters;
-use crate::{dead_letter, expiry, worker};
+use crate::{dead_letter, expiry, queues, storm, worker};
 use arc_swap::ArcSwap;
 use domain::command::{Command, Notice};
 use domain::decision::PluginRef;
-use domain::id::{DeadLetterId, DecisionId, JournalId};
+use domain::id::{DeadLetterId, DecisionId, IntegrationId, JournalId, TeamId};
 use domain::inbound::{EVENTS_LIMIT, Event, Inbound, Normalized};
 use domain::installation::Integration;
 use domain::journal::{Entry, Record, Sender};
+use domain::transition::{self, Said};
 use parking_lot::Mutex;
-use ports::{Alarm, Clock, Journal, JournalError, Live, Store, StoreError, Wakes};
+use ports::{Alarm, BoxFuture, Clock, CommandFailure, Commands, HotState, Journal, JournalError, Live, Store, StoreError, Wakes};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
@@ -32,6 +36,7 @@ pub struct EngineParts {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    pub hot: Arc<dyn HotState>,
     pub wakes: Arc<Wakes>,
     pub settings: EngineSettings,
 }
@@ -52,8 +57,6 @@ pub enum StartError {
 pub struct Engine {
     shared: Arc<Shared>,
     normalizers: Normalizers,
-    /// Bytes of bodies that are at the front door now.
-    at_door: Arc<AtomicUsize>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     tasks: Vec<AbortHandle>,
 }
@@ -61,16 +64,22 @@ pub struct Engine {
 impl Engine {
     /// Continues where the store's cursor stands. Call it within a tokio runtime; blocks for a few reads.
     pub fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
-        let EngineParts { store, journal, clock, live, wakes, settings } = parts;
+        let EngineParts { store, journal, clock, live, hot, wakes, settings } = parts;
+        let admissions = Admissions::of(Held { bodies: settings.door_bodies, bytes: settings.door_bytes });
         let space = Space::of(Cost { events: settings.in_flight_events, bytes: settings.in_flight_bytes });
         let shared = Arc::new(Shared {
             store,
             journal,
             clock,
             live,
+            hot,
             wakes,
             waiters: Waiters::default(),
             space,
+            admissions,
+            storms: Storms::default(),
+            decided: AtomicU64::new(0),
+            ahead: AtomicUsize::new(0),
             availability: ArcSwap::from_pointee(stored_availability(None)),
             refused: AtomicBool::new(false),
             not_stored_at: AtomicI64::new(0),
@@ -80,16 +89,26 @@ impl Engine {
             cursor: watch::Sender::new(JournalId(0)),
             settings,
         });
-        let (cursor, decided, availability) = shared.view(|view| {
+        let integrations: Vec<IntegrationId> = shared.live.load().installation.integrations.keys().cloned().collect();
+        let (cursor, decided, availability, raging) = shared.view(move |view| {
             let cursor = view.cursor()?;
             let decided = view.decided_from(DecisionId::new(JournalId(cursor.0 + 1), 0))?;
-            Ok((cursor, decided, view.host_secret(AVAILABILITY)?))
+            let mut raging = Vec::new();
+            for integration in integrations {
+                let key = transition::notice_key(&storm::cause(&integration));
+                if view.open_incident(&TeamId::default(), &key)?.is_some() {
+                    raging.push(integration);
+                }
+            }
+            Ok((cursor, decided, view.host_secret(AVAILABILITY)?, raging))
         })?;
+        shared.storms.resume(raging, shared.clock.now());
         let head = shared.journal.head();
         if cursor > head {
             return Err(StartError::Mismatch { cursor, head });
         }
         shared.cursor.send_replace(cursor);
+        shared.decided.store(cursor.0, Ordering::Release);
         let mut availability = stored_availability(availability).graced(shared.settings.expiry_grace_seconds);
         if let Some(at) = feeder::newest(shared.journal.as_ref()) {
             availability.seen(at);
@@ -105,24 +124,55 @@ impl Engine {
         let tasks = vec![
             tokio::spawn(expiry::wake_alerts(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(expiry::beat(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(queues::report(Arc::clone(&shared), normalizers.clone())).abort_handle(),
             tokio::spawn(dead_letter::retry(Arc::clone(&shared), normalizers.clone())).abort_handle(),
         ];
-        Ok(Arc::new(Self { shared, normalizers, at_door: Arc::default(), threads, tasks }))
+        Ok(Arc::new(Self { shared, normalizers, threads, tasks }))
+    }
+
+    /// Lets a body in before it is read: it is refused here while nothing can be taken, over its integration's rate, and where its
+    /// integration or team holds its share of what all share.
+    pub fn admit(&self, integration: &Integration) -> Result<Admission, Answer> {
+        let name = integration.id.to_string();
+        metrics::counter!("reveille_pipeline_bodies_total", "integration" => name.clone()).increment(1);
+        if let Some(reason) = self.shared.full() {
+            return Err(self.overloaded(reason));
+        }
+        let now = self.shared.clock.now();
+        self.shared.admissions.admit(integration, now).map_err(|refused| match refused {
+            Refused::Rate(retry_after_seconds, rate) => {
+                metrics::counter!("reveille_pipeline_over_rate_total", "integration" => name).increment(1);
+                self.shared.notice_storm(|storms, _, now| storms.refused(&integration.id, rate, now), &integration.team);
+                let reason = format!("this integration sends more than its rate of {} a second", rate.per_second);
+                Answer::Overloaded { retry_after_seconds, reason }
+            }
+            Refused::Share(reason) => {
+                metrics::counter!("reveille_pipeline_over_share_total", "integration" => name).increment(1);
+                self.overloaded(reason)
+            }
+        })
+    }
+
+    /// The answer to a body for which an admission has no more room.
+    pub fn no_room(&self) -> Answer {
+        self.overloaded("too many bytes are at the front door".to_owned())
+    }
+
+    /// [`Engine::admit`] and [`Engine::take_admitted`] in one, for a body that is read already.
+    pub async fn take(&self, integration: &Integration, inbound: Inbound) -> Answer {
+        let mut admission = match self.admit(integration) {
+            Ok(admission) => admission,
+            Err(answer) => return answer,
+        };
+        if !admission.hold(inbound.body.len()) {
+            return self.no_room();
+        }
+        self.take_admitted(admission, integration, inbound).await
     }
 
     /// Takes a body in: normalizes it, and answers once it is on disk. An alert whose answer is [`Answer::Accepted`] or
     /// [`Answer::Parked`] is never lost.
-    pub async fn take(&self, integration: &Integration, inbound: Inbound) -> Answer {
-        let name = integration.id.to_string();
-        metrics::counter!("reveille_pipeline_bodies_total", "integration" => name).increment(1);
-        if let Some(reason) = self.shared.full() {
-            return self.overloaded(reason);
-        }
-        let size = inbound.body.len();
-        let held = Held::take(&self.at_door, size);
-        if held.total > self.shared.settings.door_bytes.max(size) {
-            return self.overloaded("too many bytes are at the front door".to_owned());
-        }
+    pub async fn take_admitted(&self, _admission: Admission, integration: &Integration, inbound: Inbound) -> Answer {
         let from = sender(integration);
         let Some(plugin) = self.shared.live.load().normalizers.get(&integration.id).cloned() else {
             return self.park(from, inbound, "the integration has no normalizer in force".to_owned()).await;
@@ -151,9 +201,16 @@ impl Engine {
     pub async fn oversize(&self, integration: &Integration, inbound: Inbound, size_bytes: u64) -> Answer {
         let limit_bytes = integration.body_limit_bytes;
         let reason = format!("the body has at least {size_bytes} bytes and {limit_bytes} are the limit of this integration");
-        let raw = Inbound { body: Vec::new(), ..inbound };
-        match self.append(Entry::Rejected { from: sender(integration), raw, reason }).await {
-            Ok(_) => Answer::TooLarge { limit_bytes },
+        match self.refuse(integration, Inbound { body: Vec::new(), ..inbound }, reason).await {
+            Answer::Refused { .. } => Answer::TooLarge { limit_bytes },
+            other => other,
+        }
+    }
+
+    /// Lists a body that no normalizer may be asked about.
+    pub async fn refuse(&self, integration: &Integration, inbound: Inbound, reason: String) -> Answer {
+        match self.append(Entry::Rejected { from: sender(integration), raw: inbound, reason: reason.clone() }).await {
+            Ok(_) => Answer::Refused { reason, reply: None },
             Err(error) => self.unstored(&error),
         }
     }
@@ -165,6 +222,8 @@ impl Engine {
         }
         complete(&mut events, &raw);
         let count = events.len();
+        self.shared.admissions.owe(&from.integration, count.saturating_sub(1));
+        self.shared.notice_storm(|storms, bounds, now| storms.brought(&from.team, &from.integration, count, bounds, now), &from.team);
         match self.append(Entry::Taken { from, raw, events, plugin }).await {
             Ok(record) => Answer::Accepted { record, events: count, reply },
             Err(error) => self.unstored(&error),
@@ -204,7 +263,12 @@ impl Engine {
         if self.shared.is_stopping() {
             return Err(CommandError::Stopping);
         }
-        let record = self.append(Entry::Command(command)).await?;
+        self.carried_out(Entry::Command(command)).await
+    }
+
+    /// Journals what somebody wants done and waits for what comes of it.
+    async fn carried_out(&self, entry: Entry) -> Result<CommandOutcome, CommandError> {
+        let record = self.append(entry).await?;
         let wait = Duration::from_millis(self.shared.settings.command_wait_ms);
         match tokio::time::timeout(wait, self.shared.waiters.wait(record)).await {
             Ok(Ok(Ok(outcome))) => Ok(outcome),
@@ -234,9 +298,9 @@ impl Engine {
         self.shared.overload()
     }
 
-    /// How many bodies wait for a normalizer.
-    pub fn normalizer_depth(&self) -> usize {
-        self.normalizers.depth()
+    /// Every queue with its depth and its bound.
+    pub fn queues(&self) -> Vec<QueueDepth> {
+        queues::of(&self.shared, &self.normalizers)
     }
 
     /// Stops taking, finishes what is journaled as far as the bound allows, and stops. `true`: nothing is left to decide.
@@ -271,38 +335,34 @@ impl Drop for Engine {
     }
 }
 
+impl Commands for EngineHandle {
+    fn once(&self, from: Option<Sender>, command: Command, key: String) -> BoxFuture<'static, Result<Said, CommandFailure>> {
+        let engine = Arc::clone(&self.0);
+        Box::pin(async move {
+            match engine.carried_out(Entry::Once { from, command, key }).await {
+                Ok(CommandOutcome::Done(words)) => Ok(Said::Done(words)),
+                Ok(CommandOutcome::Refused(words)) => Ok(Said::Refused(words)),
+                Err(CommandError::Pending(_)) => Err(CommandFailure::Slow),
+                Err(error) => Err(CommandFailure::NotStored(error.to_string())),
+            }
+        })
+    }
+
+    fn unheard(&self, from: Sender, raw: Inbound, reason: String) -> BoxFuture<'static, Result<(), CommandFailure>> {
+        let engine = Arc::clone(&self.0);
+        Box::pin(async move {
+            let stored = engine.append(Entry::Rejected { from, raw, reason }).await;
+            stored.map(drop).map_err(|error| CommandFailure::NotStored(error.to_string()))
+        })
+    }
+}
+
+/// The engine as those know it who only bring commands.
+pub struct EngineHandle(pub Arc<Engine>);
+
 impl Alarm for Engine {
     fn raise(&self, notice: Notice) {
-        let cause = notice.cause.clone();
-        tracing::warn!(cause, summary = notice.summary, over = notice.over, "notice");
-        let record = Record { received_at: self.shared.clock.now(), entry: Entry::Notice(notice) };
-        let told = move |result: Result<JournalId, JournalError>| {
-            if let Err(error) = result {
-                tracing::error!(cause, error = %error, "a notice about the host itself could not be stored");
-                metrics::counter!("reveille_pipeline_lost_notices_total").increment(1);
-            }
-        };
-        self.shared.journal.append(record, Box::new(told));
-    }
-}
-
-/// Bytes at the front door for as long as it lives.
-struct Held {
-    counter: Arc<AtomicUsize>,
-    size: usize,
-    total: usize,
-}
-
-impl Held {
-    fn take(counter: &Arc<AtomicUsize>, size: usize) -> Self {
-        let total = counter.fetch_add(size, Ordering::AcqRel) + size;
-        Self { counter: Arc::clone(counter), size, total }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(self.size, Ordering::AcqRel);
+        self.shared.raise(notice);
     }
 }
 
@@ -349,7 +409,7 @@ fn start_threads(
     let (feed, pushed) = feeder::pushed();
     shared.journal.set_feed(feed);
     let next = JournalId(shared.cursor().0 + 1);
-    let feeder = Feeder { shared: Arc::clone(shared), pushed, workers, commit, next, decided: decided.into_iter().collect() };
+    let feeder = Feeder { shared: Arc::clone(shared), pushed, workers, commit, next, decided: decided.into_iter().collect(), drain: None };
     spawn("feeder".to_owned(), Box::new(move || feeder.run()))?;
     Ok(threads)
 }

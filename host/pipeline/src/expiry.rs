@@ -66,6 +66,9 @@ async fn committed(shared: &Shared, record: JournalId) {
     let _ = tokio::time::timeout(PATIENCE, cursor.wait_for(|cursor| *cursor >= record)).await;
 }
 
+/// Expired entries of plugin state that one beat deletes at most.
+const FORGOTTEN_AT_ONCE: u32 = 2000;
+
 /// Notes every few seconds that the host is alive, and whether it could take alerts in.
 pub async fn beat(shared: Arc<Shared>) {
     loop {
@@ -78,11 +81,19 @@ pub async fn beat(shared: Arc<Shared>) {
 /// Notes that the host is alive now.
 pub async fn beat_once(shared: &Shared) {
     let now = shared.clock.now();
+    for over in shared.storms.calmed(now) {
+        shared.raise(over);
+    }
     let refused = shared.refused.swap(false, Ordering::AcqRel);
     let mut availability = Availability::clone(&shared.availability.load());
     availability.beat(now, refused);
     shared.availability.store(Arc::new(availability.clone()));
-    if let Err(error) = shared.store.write(move |tx| put_availability(tx, &availability)).await {
+    shared.hot.expire(now);
+    let noted = shared.store.write(move |tx| {
+        put_availability(tx, &availability)?;
+        tx.delete_expired_plugin_state(now, FORGOTTEN_AT_ONCE).map(drop)
+    });
+    if let Err(error) = noted.await {
         tracing::warn!(error = %error, "the store does not note that the host is alive");
     }
 }

@@ -1,8 +1,10 @@
-//! The feeder: hands durable records to the partition threads, in order, without a gap and within bounded space.
+//! The feeder: hands durable records to the partition threads, without a gap and within bounded space.
 //!
-//! The journal pushes records while they are hot; what it pushed past a full queue, or before a restart, is read back by id.
+//! The journal pushes records while they are hot; what it pushed past a full queue, or before a restart, is read back by id. While the
+//! feeder keeps up it hands them out as they come; what is behind is drained in a better order, see `drain.rs`.
 
 use crate::batch::{Item, Work};
+use crate::drain::Drain;
 use crate::gather::{Arrival, Cost};
 use crate::partition::partition_of;
 use crate::shared::{LOOK_UP, Shared, ToCommit};
@@ -18,6 +20,7 @@ use ports::journal::Feed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Records that the journal may push ahead of the feeder.
 const PUSHED_RECORDS: usize = 8192;
@@ -26,12 +29,12 @@ const PUSHED_BYTES: usize = 32 * 1024 * 1024;
 /// Records read back at once.
 const READ_RECORDS: usize = 256;
 /// What an event takes in memory beside its text, roughly, in bytes.
-const EVENT_BYTES: usize = 1024;
+pub const EVENT_BYTES: usize = 1024;
 
 /// The queue of hot records.
 pub struct Pushed {
-    records: Receiver<(JournalId, Arc<Record>)>,
-    bytes: Arc<AtomicUsize>,
+    pub records: Receiver<(JournalId, Arc<Record>)>,
+    pub bytes: Arc<AtomicUsize>,
 }
 
 /// A queue and what fills it from the journal's thread without ever blocking it.
@@ -63,28 +66,50 @@ pub struct Feeder {
     pub next: JournalId,
     /// Decided before a restart although above the cursor.
     pub decided: BTreeSet<DecisionId>,
+    /// What is behind, while that is drained.
+    pub drain: Option<Drain>,
 }
+
+/// A worker's share of a record: places of its events, and their partitions.
+pub type Share = Vec<(u16, u8)>;
 
 impl Feeder {
     /// Runs until the engine stops.
     pub fn run(mut self) {
+        // What an outage left is drained in order of urgency, however little it is.
+        if self.shared.journal.head() >= self.next {
+            self.drain();
+        }
         while !self.shared.is_stopping() {
+            if self.is_behind() {
+                self.drain();
+            }
             if self.pushed.records.is_empty() && self.shared.journal.head() >= self.next {
                 self.read_until(self.shared.journal.head());
                 continue;
             }
-            let Ok((id, record)) = self.pushed.records.recv_timeout(LOOK_UP) else { continue };
-            self.pushed.bytes.fetch_sub(cost(&record).bytes, Ordering::Relaxed);
-            if id > self.next {
-                self.read_until(JournalId(id.0 - 1));
-            }
-            if id == self.next {
-                self.hand_out(id, record);
-            }
+            self.pull(LOOK_UP);
         }
     }
 
-    fn read_until(&mut self, last: JournalId) {
+    /// Takes one pushed record, with what was not pushed before it.
+    pub fn pull(&mut self, wait: Duration) {
+        let Ok((id, record)) = self.pushed.records.recv_timeout(wait) else { return };
+        self.pushed.bytes.fetch_sub(cost(&record).bytes, Ordering::Relaxed);
+        if id > self.next {
+            self.read_until(JournalId(id.0 - 1));
+        }
+        if id == self.next {
+            self.take_in(id, record);
+        }
+    }
+
+    /// Takes a record in; `false`: no more can be taken now.
+    fn take_in(&mut self, id: JournalId, record: Arc<Record>) -> bool {
+        if self.drain.is_some() { self.look_at(id, record) } else { self.hand_out(id, record) }
+    }
+
+    pub fn read_until(&mut self, last: JournalId) {
         while self.next <= last && !self.shared.is_stopping() {
             match self.shared.journal.read(self.next, READ_RECORDS) {
                 Ok(records) if records.is_empty() => self.wait_for_journal("it gives back nothing"),
@@ -94,7 +119,7 @@ impl Feeder {
                         while self.next < id {
                             self.unreadable("it is missing");
                         }
-                        if id == self.next && !self.hand_out(id, record) {
+                        if id == self.next && !self.take_in(id, record) {
                             return;
                         }
                     }
@@ -111,7 +136,11 @@ impl Feeder {
         while self.next < unreadable && !self.shared.is_stopping() {
             match self.shared.journal.read(self.next, 1) {
                 Ok(records) => match records.into_iter().next() {
-                    Some((id, record)) if id == self.next => drop(self.hand_out(id, record)),
+                    Some((id, record)) if id == self.next => {
+                        if !self.take_in(id, record) {
+                            return;
+                        }
+                    }
                     _ => self.unreadable("it is missing"),
                 },
                 Err(JournalError::Unreadable(id, why)) if id == self.next => self.unreadable(&why),
@@ -120,7 +149,7 @@ impl Feeder {
         }
     }
 
-    fn wait_for_journal(&self, why: &str) {
+    pub fn wait_for_journal(&self, why: &str) {
         tracing::error!(next = self.next.0, why, "the feeder cannot read the journal and tries again");
         std::thread::sleep(LOOK_UP);
     }
@@ -132,65 +161,64 @@ impl Feeder {
         let item =
             Item { id: DecisionId::new(id, 0), at: self.shared.clock.now(), work: Work::Unreadable(format!("read its record: {why}")) };
         let items = if self.decided.remove(&item.id) { Vec::new() } else { vec![item] };
-        self.arrive(Arrival { record: id, partitions: 0, last: false, missing: 0, items, cost: Cost { events: 1, bytes: EVENT_BYTES } });
+        self.next = JournalId(id.0 + 1);
+        self.arrive(Arrival { items, ..Arrival::whole(id, Cost { events: 1, bytes: EVENT_BYTES }) }, None, Vec::new());
     }
 
-    fn arrive(&mut self, arrival: Arrival) -> bool {
-        let shared = Arc::clone(&self.shared);
-        if !shared.space.take(arrival.cost, || shared.is_stopping()) {
-            return false;
-        }
-        self.next = JournalId(arrival.record.0 + 1);
-        self.commit.send(ToCommit::Arrival(arrival)).is_ok()
+    /// Waits for room, then hands an arrival out; `false` if the engine stops.
+    fn arrive(&self, arrival: Arrival, record: Option<&Arc<Record>>, shares: Vec<Share>) -> bool {
+        self.shared.space.take(arrival.cost, usize::MAX, || self.shared.is_stopping()) && self.send(arrival, record, shares)
     }
 
     /// Hands one record out; `false` if the engine stops.
     fn hand_out(&mut self, id: JournalId, record: Arc<Record>) -> bool {
         fail::fail_point!("pipeline.before.dispatch");
-        let cost = cost(&record);
-        let mut arrival = Arrival { record: id, partitions: 0, last: false, missing: 0, items: Vec::new(), cost };
-        let mut tasks: Vec<Vec<(u16, u8)>> = vec![Vec::new(); self.workers.len()];
-        match &record.entry {
-            Entry::Taken { from, events, .. } => {
-                for (index, event) in events.iter().enumerate() {
-                    let decision = DecisionId::new(id, index);
-                    if self.decided.remove(&decision) {
-                        continue;
-                    }
-                    let Some(entity) = entity_of(event) else {
-                        arrival.items.push(Item { id: decision, at: record.received_at, work: Work::Event(Arc::clone(&record)) });
-                        continue;
-                    };
-                    let partition = partition_of(&from.team, entity);
-                    arrival.partitions |= 1 << partition;
-                    arrival.missing += 1;
-                    let worker = usize::from(partition) % tasks.len();
-                    tasks[worker].push((index as u16, partition));
-                }
-            }
-            entry => {
-                let decision = DecisionId::new(id, 0);
-                arrival.last = matches!(entry, Entry::Wake { .. });
-                if !self.decided.remove(&decision) {
-                    arrival.items.push(Item { id: decision, at: record.received_at, work: Work::Entry(Arc::clone(&record)) });
-                }
+        let mut arrival = Arrival::whole(id, cost(&record));
+        let mut shares: Vec<Share> = vec![Vec::new(); self.workers.len()];
+        for index in 0..events_of(&record) {
+            if !self.decided.remove(&DecisionId::new(id, index)) {
+                self.sort_out(&mut arrival, &mut shares, &record, index);
             }
         }
-        if !self.arrive(arrival) {
+        self.next = JournalId(id.0 + 1);
+        self.arrive(arrival, Some(&record), shares)
+    }
+
+    /// Puts one event of a record where it belongs.
+    pub fn sort_out(&self, arrival: &mut Arrival, shares: &mut [Share], record: &Arc<Record>, index: usize) {
+        let id = DecisionId::new(arrival.record, index);
+        let mut by_itself = |work| arrival.items.push(Item { id, at: record.received_at, work });
+        let Entry::Taken { from, events, .. } = &record.entry else {
+            by_itself(Work::Entry(Arc::clone(record)));
+            arrival.last = matches!(record.entry, Entry::Wake { .. });
+            return;
+        };
+        let Some(entity) = entity_of(&events[index]) else { return by_itself(Work::Event(Arc::clone(record))) };
+        let partition = partition_of(&from.team, entity);
+        arrival.partitions |= 1 << partition;
+        arrival.missing += 1;
+        shares[usize::from(partition) % self.workers.len()].push((index as u16, partition));
+    }
+
+    /// Tells the committer of an arrival that has its room, and gives its events to the workers; `false` if the engine stops.
+    pub fn send(&self, arrival: Arrival, record: Option<&Arc<Record>>, shares: Vec<Share>) -> bool {
+        let id = arrival.record;
+        if self.commit.send(ToCommit::Arrival(arrival)).is_err() {
             return false;
         }
-        let busy = tasks.into_iter().enumerate().filter(|(_, events)| !events.is_empty());
-        for (worker, events) in busy {
-            if self.workers[worker].send(Task { id, record: Arc::clone(&record), events }).is_err() {
-                return false;
-            }
-        }
-        true
+        let Some(record) = record else { return true };
+        let mut busy = shares.into_iter().zip(&self.workers).filter(|(events, _)| !events.is_empty());
+        busy.all(|(events, worker)| worker.send(Task { id, record: Arc::clone(record), events }).is_ok())
     }
 }
 
+/// How many things a record holds that are decided one by one.
+pub fn events_of(record: &Record) -> usize {
+    if let Entry::Taken { events, .. } = &record.entry { events.len() } else { 1 }
+}
+
 /// Whose place in the order an event has to keep.
-fn entity_of(event: &Event) -> Option<&str> {
+pub fn entity_of(event: &Event) -> Option<&str> {
     match event {
         Event::Alert(alert) => Some(&alert.entity),
         Event::Command(command) => match &command.subject {
@@ -208,7 +236,7 @@ pub fn cost(record: &Record) -> Cost {
             Cost { events: events.len().max(1), bytes: 3 * raw.body.len() + events.len().max(1) * EVENT_BYTES }
         }
         Entry::Parked { raw, .. } | Entry::Rejected { raw, .. } => Cost { events: 1, bytes: raw.body.len() + EVENT_BYTES },
-        Entry::Command(_) | Entry::Notice(_) | Entry::Wake { .. } => Cost { events: 1, bytes: EVENT_BYTES },
+        Entry::Command(_) | Entry::Once { .. } | Entry::Notice(_) | Entry::Wake { .. } => Cost { events: 1, bytes: EVENT_BYTES },
     }
 }
 

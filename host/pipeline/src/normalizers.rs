@@ -6,14 +6,14 @@ use domain::inbound::{Inbound, Normalized, Refusal};
 use ports::{CallFailure, Instance, Plugin};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 /// What came of a body.
 pub type Outcome = Result<Result<Normalized, Refusal>, CallFailure>;
 
-/// Instances that a thread keeps warm; past this it starts anew, so that plugins that are no longer used go.
+/// Instances that a thread keeps warm; past this it starts anew.
 const WARM_LIMIT: usize = 64;
 
 /// One body for one plugin. The body comes back with the outcome, because it is journaled either way.
@@ -57,9 +57,9 @@ impl Normalizers {
     }
 }
 
-/// A plugin and its instance. The plugin is kept beside it, so that its address, which is the key, stays its own.
+/// A plugin and its instance. A reference beside it keeps the plugin's address, which is the key, its own, and tells when it is out of force.
 struct Warm {
-    _plugin: Arc<dyn Plugin>,
+    plugin: Weak<dyn Plugin>,
     instance: Box<dyn Instance>,
 }
 
@@ -69,17 +69,24 @@ pub fn work(jobs: &Receiver<Job>, stopping: &AtomicBool) {
     loop {
         let Job { plugin, inbound, told } = match jobs.recv_timeout(LOOK_UP) {
             Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) if !stopping.load(Ordering::Acquire) => continue,
+            Err(RecvTimeoutError::Timeout) if !stopping.load(Ordering::Acquire) => {
+                warm.retain(|_, held| held.plugin.strong_count() > 0);
+                continue;
+            }
             Err(_) => return,
         };
         if told.is_closed() {
             continue;
         }
         let key = Arc::as_ptr(&plugin).cast::<()>();
-        if warm.len() >= WARM_LIMIT && !warm.contains_key(&key) {
-            warm.clear();
+        if !warm.contains_key(&key) {
+            // Another plugin or version: those out of force go.
+            warm.retain(|_, held| held.plugin.strong_count() > 0);
+            if warm.len() >= WARM_LIMIT {
+                warm.clear();
+            }
         }
-        let held = warm.entry(key).or_insert_with(|| Warm { instance: plugin.instance(), _plugin: plugin });
+        let held = warm.entry(key).or_insert_with(|| Warm { instance: plugin.instance(), plugin: Arc::downgrade(&plugin) });
         let outcome = catch_unwind(AssertUnwindSafe(|| held.instance.normalize(&inbound)));
         let outcome = outcome.unwrap_or_else(|_| {
             warm.remove(&key);

@@ -1,12 +1,15 @@
 //! The rows that one commit touches: each is read once and written once, however many items change it.
 
+use domain::action::Change as Happened;
 use domain::alert::Status;
+use domain::automation::QueuedEvent;
 use domain::id::{AlertId, IncidentId, TeamId};
 use domain::incident::{AlertState, Incident, Window};
 use domain::time::Millis;
 use domain::timeline::Line;
 use domain::transition::{Change, Ground};
-use ports::{StoreError, Tx};
+use ports::hot::{WindowKey, WindowRow};
+use ports::{Snapshot, StoreError, Tx};
 use std::collections::{BTreeSet, HashMap};
 
 /// Ids that were drawn and not used yet, so that numbers have no gaps.
@@ -90,9 +93,14 @@ pub struct Rows<'t> {
     pub spare: Spare,
     alerts: Table<AlertState>,
     windows: Table<Window>,
+    /// What hot state knows of windows.
+    known: HashMap<WindowKey, Window>,
     open: Table<IncidentId>,
     incidents: HashMap<IncidentId, Slot<Incident>>,
     lines: Vec<(IncidentId, Line)>,
+    snapshot: &'t Snapshot,
+    /// What automation plugins are to be told: the incident, the plugin, when, and what.
+    events: Vec<(IncidentId, String, Millis, Happened)>,
     /// The earliest time at which an alert that changed has to be looked at again.
     pub next_wake: Option<Millis>,
     pub changed: BTreeSet<IncidentId>,
@@ -100,19 +108,43 @@ pub struct Rows<'t> {
 }
 
 impl<'t> Rows<'t> {
-    pub fn of(tx: &'t mut dyn Tx, spare: Spare) -> Self {
+    pub fn of(tx: &'t mut dyn Tx, spare: Spare, snapshot: &'t Snapshot) -> Self {
         Self {
             tx,
             spare,
             alerts: Table::default(),
             windows: Table::default(),
+            known: HashMap::new(),
             open: Table::default(),
             incidents: HashMap::new(),
             lines: Vec::new(),
+            snapshot,
+            events: Vec::new(),
             next_wake: None,
             changed: BTreeSet::new(),
             route: false,
         }
+    }
+
+    /// What hot state knows of windows; an empty one: there is none.
+    pub fn know(&mut self, windows: &[WindowRow]) {
+        self.known = windows.iter().cloned().collect();
+    }
+
+    /// The windows that were read and stayed as they were, and those that changed, for hot state.
+    pub fn windows(&self) -> (Vec<WindowRow>, Vec<WindowRow>) {
+        let (mut learned, mut changed) = (Vec::new(), Vec::new());
+        for (team, of_team) in &self.windows.0 {
+            for (key, slot) in of_team {
+                let row = ((team.clone(), key.clone()), slot.row.clone().unwrap_or_default());
+                if slot.dirty {
+                    changed.push(row);
+                } else if !self.known.contains_key(&row.0) {
+                    learned.push(row);
+                }
+            }
+        }
+        (learned, changed)
     }
 
     /// Ids for what an input may make.
@@ -199,7 +231,10 @@ impl<'t> Rows<'t> {
 
     fn take_window(&mut self, ground: &mut Ground, team: &TeamId, key: &str, count: u32) -> Result<(), StoreError> {
         if self.windows.slot(team, key).is_none() {
-            let row = self.tx.window(team, key)?;
+            let row = match self.known.get(&(team.clone(), key.to_owned())) {
+                Some(known) => Some(known.clone()).filter(|window| !window.arrivals.is_empty()),
+                None => self.tx.window(team, key)?,
+            };
             self.windows.put(team, key, row, false);
         }
         ground.window = self.windows.slot(team, key).and_then(|slot| slot.row.take());
@@ -215,6 +250,11 @@ impl<'t> Rows<'t> {
     /// Puts the rows of an input back, marked as its change says.
     pub fn give_back(&mut self, team: &TeamId, entity: Option<&str>, taken: Taken, change: Change) {
         let Taken { ground, key, window } = taken;
+        for (id, line) in &change.lines {
+            if let Some(incident) = ground.incident(*id) {
+                self.happened(incident, line);
+            }
+        }
         if let Some(entity) = entity {
             if change.alert {
                 self.next_wake = earliest(self.next_wake, ground.alert.as_ref().and_then(AlertState::wake_at));
@@ -250,6 +290,25 @@ impl<'t> Rows<'t> {
         self.lines.extend(change.lines);
     }
 
+    /// Notes what automation plugins are to be told of a line. Alerts that join in one commit are told as one.
+    fn happened(&mut self, incident: &Incident, line: &Line) {
+        let plugins = self.snapshot.automation(incident);
+        if plugins.is_empty() {
+            return;
+        }
+        let Some(change) = Happened::of_line(line, incident) else { return };
+        let known = |(id, _, _, known): &(IncidentId, String, Millis, Happened)| *id == incident.id && *known == Happened::AlertJoined;
+        if change == Happened::AlertJoined && self.events.iter().any(known) {
+            return;
+        }
+        self.events.extend(plugins.iter().map(|automated| (incident.id, automated.plugin.cite().name.clone(), line.at, change.clone())));
+    }
+
+    /// Whether automation plugins are to be told something.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     fn write_alerts(&mut self) -> Result<(), StoreError> {
         for (_, _, slot) in self.alerts.dirty() {
             if let Some(state) = &slot.row {
@@ -278,6 +337,10 @@ impl<'t> Rows<'t> {
         }
         for (incident, line) in &self.lines {
             self.tx.add_line(*incident, line)?;
+        }
+        for (incident, plugin, at, change) in self.events.drain(..) {
+            let id = self.tx.new_event_id()?;
+            self.tx.put_event(&QueuedEvent { id, incident, plugin, at, change, tries: 0, next_at: at })?;
         }
         Ok(())
     }

@@ -11,7 +11,9 @@ pub struct EngineSettings {
     pub normalizer_threads: usize,
     /// Bodies that may wait for a normalizer; one more is answered 503.
     pub normalizer_queue: usize,
-    /// Bytes of bodies that may be at the front door at once.
+    /// Bodies that may be at the front door at once, from admission to answer; an integration may hold half, a team three quarters of them.
+    pub door_bodies: usize,
+    /// Bytes of bodies that may be at the front door at once, with the same shares.
     pub door_bytes: usize,
     /// Records that may wait to be written to the journal; one more is answered 503.
     pub journal_depth_limit: usize,
@@ -40,6 +42,7 @@ impl Default for EngineSettings {
             partition_threads: cores,
             normalizer_threads: cores,
             normalizer_queue: 1024,
+            door_bodies: 2048,
             door_bytes: 128 * 1024 * 1024,
             journal_depth_limit: 8192,
             backlog_limit: 200_000,

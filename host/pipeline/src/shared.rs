@@ -1,17 +1,23 @@
 //! What the engine's threads and tasks share.
 
+use crate::admission::Admissions;
 use crate::gather::{Arrival, Cost};
 use crate::settings::EngineSettings;
+use crate::storm::Storms;
 use crate::waiters::Waiters;
 use crate::{answer::Backlog, batch::Committed, batch::Item};
 use arc_swap::ArcSwap;
+use domain::command::Notice;
 use domain::expiry::Availability;
 use domain::id::JournalId;
+use domain::id::TeamId;
+use domain::installation::StormBounds;
+use domain::journal::{Entry, Record};
 use domain::time::Millis;
 use parking_lot::{Condvar, Mutex};
-use ports::{Clock, Journal, Live, Store, StoreError, Tx, View, Wakes};
+use ports::{Clock, HotState, Journal, JournalError, Live, Store, StoreError, Tx, View, Wakes};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -27,10 +33,17 @@ pub struct Shared {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    pub hot: Arc<dyn HotState>,
     pub wakes: Arc<Wakes>,
     pub settings: EngineSettings,
     pub waiters: Waiters,
     pub space: Space,
+    pub admissions: Admissions,
+    pub storms: Storms,
+    /// As many records are decided, counted from the journal's first.
+    pub decided: AtomicU64,
+    /// Events that the feeder knows ahead while it drains a backlog.
+    pub ahead: AtomicUsize,
     pub availability: ArcSwap<Availability>,
     /// Alerts had to be refused since the last beat.
     pub refused: AtomicBool,
@@ -60,6 +73,25 @@ impl Shared {
         *self.cursor.borrow()
     }
 
+    /// Durable records that are not decided. The cursor alone would count those, too, that were decided before their turn.
+    pub fn behind(&self) -> u64 {
+        self.journal.head().0.saturating_sub(self.decided.load(Ordering::Acquire))
+    }
+
+    /// Journals what the host has to say about itself.
+    pub fn raise(&self, notice: Notice) {
+        let cause = notice.cause.clone();
+        tracing::warn!(cause, summary = notice.summary, over = notice.over, "notice");
+        let record = Record { received_at: self.clock.now(), entry: Entry::Notice(notice) };
+        let told = move |result: Result<JournalId, JournalError>| {
+            if let Err(error) = result {
+                tracing::error!(cause, error = %error, "a notice about the host itself could not be stored");
+                metrics::counter!("reveille_pipeline_lost_notices_total").increment(1);
+            }
+        };
+        self.journal.append(record, Box::new(told));
+    }
+
     pub fn backlog(&self) -> Backlog {
         Backlog { journal_head: self.journal.head(), cursor: self.cursor(), queued: self.space.taken().events }
     }
@@ -73,7 +105,7 @@ impl Shared {
         if depth >= self.settings.journal_depth_limit {
             return Some(format!("{depth} records wait to be stored"));
         }
-        let behind = self.journal.head().0.saturating_sub(self.cursor().0);
+        let behind = self.behind();
         (behind >= self.settings.backlog_limit).then(|| format!("{behind} records wait to be decided"))
     }
 
@@ -92,6 +124,14 @@ impl Shared {
         }
     }
 
+    /// Tells the watch over storms what happened to a team, and the world if it says that one has begun.
+    pub fn notice_storm(&self, told: impl FnOnce(&Storms, StormBounds, Millis) -> Option<Notice>, team: &TeamId) {
+        let bounds = self.live.load().installation.storm_bounds(team);
+        if let Some(notice) = told(&self.storms, bounds, self.clock.now()) {
+            self.raise(notice);
+        }
+    }
+
     /// Tells those who wait for what was committed.
     pub fn announce(&self, committed: &Committed) {
         for incident in &committed.changed {
@@ -103,6 +143,9 @@ impl Shared {
         if committed.answered {
             self.wakes.escalation.notify_one();
         }
+        if committed.automation {
+            self.wakes.automation.notify_one();
+        }
         if committed.dead_letters {
             self.wakes.dead_letters.notify_one();
         }
@@ -111,6 +154,9 @@ impl Shared {
         }
         for (record, said) in &committed.said {
             self.waiters.tell(*record, Ok(said.clone()));
+        }
+        for (team, integration) in &committed.opened {
+            self.notice_storm(|storms, bounds, now| storms.opened(team, integration, bounds, now), team);
         }
         for (outcome, count) in &committed.outcomes {
             metrics::counter!("reveille_pipeline_decisions_total", "outcome" => *outcome).increment(*count);
@@ -175,11 +221,12 @@ impl Space {
         *self.taken.lock()
     }
 
-    /// Waits for room; a record larger than all of it goes through alone. `false`: the engine stops.
-    pub fn take(&self, cost: Cost, stopping: impl Fn() -> bool) -> bool {
+    /// Waits for room, within `events_limit` too; a record larger than all of it goes through alone. `false`: the engine stops.
+    pub fn take(&self, cost: Cost, events_limit: usize, stopping: impl Fn() -> bool) -> bool {
         let mut taken = self.taken.lock();
+        let events = self.limit.events.min(events_limit);
         let fits = |taken: &Cost| {
-            *taken == Cost::default() || (taken.events + cost.events <= self.limit.events && taken.bytes + cost.bytes <= self.limit.bytes)
+            *taken == Cost::default() || (taken.events + cost.events <= events && taken.bytes + cost.bytes <= self.limit.bytes)
         };
         while !fits(&taken) {
             if stopping() {

@@ -1,11 +1,12 @@
 //! Makes a snapshot of an installation: every plugin prepared at its place, or every reason why not.
 
 use crate::broken::Broken;
+use crate::settings::EngineSettings;
 use domain::decision::Stage;
 use domain::id::PipelineId;
-use domain::installation::{Grant, Installation, PluginUse};
+use domain::installation::{Automation, Door, Grant, Installation, PluginUse};
 use ports::plugin::Surroundings;
-use ports::{LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
+use ports::{Automated, LoadError, Placed, Plugin, PluginHost, Snapshot, Stages};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,22 +16,50 @@ pub fn build(installation: Installation, host: &dyn PluginHost) -> Result<Snapsh
     if errors.is_empty() { Ok(snapshot) } else { Err(errors) }
 }
 
+/// [`build`] for a trial: plugins of its own that nothing in force knows of. One that cannot be loaded fails at each call.
+pub fn build_for_trial(installation: Installation, host: &dyn PluginHost) -> Snapshot {
+    prepare_all(installation, host, true).0
+}
+
+/// Instances for every thread that may ask, so that none is made on the path after the snapshot is in force.
+fn warm_up(snapshot: &Snapshot) {
+    let threads = EngineSettings::default();
+    let stages = snapshot.pipelines.values().flat_map(|stages| stages.named());
+    for (stage, placed) in stages {
+        let asked_by = if stage == Stage::Route { 1 } else { threads.partition_threads };
+        placed.iter().for_each(|placed| placed.plugin.warm_up(asked_by));
+    }
+    snapshot.normalizers.values().for_each(|plugin| plugin.warm_up(threads.normalizer_threads));
+    snapshot.notify.values().for_each(|plugin| plugin.warm_up(1));
+}
+
 /// [`build`] for a configuration that was in force before: a plugin that cannot be loaded any more fails at each call, so that alerts go on
 /// without it, as its stage's failure policy says.
 pub fn build_with_what_loads(installation: Installation, host: &dyn PluginHost) -> (Snapshot, Vec<LoadError>) {
+    let (snapshot, errors) = prepare_all(installation, host, false);
+    warm_up(&snapshot);
+    (snapshot, errors)
+}
+
+fn prepare_all(installation: Installation, host: &dyn PluginHost, trial: bool) -> (Snapshot, Vec<LoadError>) {
     let mut tables: BTreeMap<_, _> = installation.tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.clone()))).collect();
     tables.insert("catalog".to_owned(), Arc::new(installation.catalog()));
+    let versions = installation.plugins.iter().map(|(name, version)| (name.clone(), version.digest.clone())).collect();
     let mut builder = Builder {
         installation: &installation,
         host,
-        around: Surroundings { tables: Arc::new(tables) },
+        around: Surroundings { tables: Arc::new(tables), versions: Arc::new(versions), trial },
         prepared: Vec::new(),
         errors: Vec::new(),
     };
     let mut normalizers = BTreeMap::new();
+    let mut interactors = BTreeMap::new();
     for (id, integration) in &installation.integrations {
         let place = format!("integration {id}");
-        normalizers.insert(id.clone(), builder.prepare(&integration.normalize, Stage::Normalize, &place));
+        match &integration.door {
+            Door::Normalize(used) => drop(normalizers.insert(id.clone(), builder.prepare(used, Stage::Normalize, &place))),
+            Door::Interact(used) => drop(interactors.insert(id.clone(), builder.prepare(used, Stage::Interact, &place))),
+        }
     }
     let mut pipelines = BTreeMap::new();
     for (id, pipeline) in &installation.pipelines {
@@ -39,12 +68,14 @@ pub fn build_with_what_loads(installation: Installation, host: &dyn PluginHost) 
             filter: builder.place(&pipeline.filter, Stage::Filter, id),
             dedupe: builder.place(&pipeline.dedupe, Stage::Dedupe, id),
             route: builder.place(&pipeline.route, Stage::Route, id),
+            automate: builder.automation(&pipeline.automate, id),
         };
         pipelines.insert(id.clone(), stages);
     }
     let notify = builder.notify();
     let errors = builder.errors;
-    (Snapshot { revision: installation.revision, normalizers, pipelines, notify, installation: Arc::new(installation) }, errors)
+    let revision = installation.revision;
+    (Snapshot { revision, normalizers, interactors, pipelines, notify, installation: Arc::new(installation) }, errors)
 }
 
 struct Builder<'a> {
@@ -80,6 +111,16 @@ impl Builder<'_> {
     fn place(&mut self, uses: &[PluginUse], stage: Stage, pipeline: &PipelineId) -> Vec<Placed> {
         let place = format!("{} of pipeline {pipeline}", stage.as_str());
         uses.iter().map(|used| Placed { plugin: self.prepare(used, stage, &place), on_failure: used.on_failure }).collect()
+    }
+
+    fn automation(&mut self, uses: &[Automation], pipeline: &PipelineId) -> Vec<Automated> {
+        let place = format!("{} of pipeline {pipeline}", Stage::Automate.as_str());
+        let mut automated = |each: &Automation| Automated {
+            plugin: self.prepare(&each.used, Stage::Automate, &place),
+            approve: each.approve.clone(),
+            dry_run: each.dry_run,
+        };
+        uses.iter().map(&mut automated).collect()
     }
 
     /// Notify plugins by the contact kinds that they serve; two for one kind are a mistake, not a choice.

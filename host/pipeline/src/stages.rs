@@ -2,11 +2,13 @@
 
 use domain::alert::{Alert, Edit};
 use domain::decision::{Decision, Grouping, NoteKind, PluginRef, Stage, StageNote, Verdict};
-use domain::id::{DecisionId, PipelineId, Revision};
+use domain::id::{DecisionId, PipelineId, Revision, TeamId};
 use domain::installation::OnFailure;
 use domain::journal::Sender;
-use ports::{CallFailure, Instance, Placed, Snapshot};
-use std::collections::BTreeMap;
+use domain::state::{StateSpace, Touch};
+use ports::plugin::StateLimits;
+use ports::{CallFailure, HotState, Instance, Placed, Snapshot, StateSlot};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The way of an alert from the journal to the commit. Route follows the commit, see `oncall`.
@@ -20,6 +22,52 @@ struct Warm {
     on_failure: OnFailure,
     stage: Stage,
     instance: Box<dyn Instance>,
+    memory: Option<Memory>,
+}
+
+/// Where a plugin that may remember reads and writes.
+struct Memory {
+    slot: Arc<dyn StateSlot>,
+    limits: StateLimits,
+    /// Name spaces by team.
+    spaces: HashMap<TeamId, Arc<StateSpace>>,
+}
+
+impl Warm {
+    fn of(placed: &Placed, stage: Stage, hot: Option<&dyn HotState>) -> Self {
+        let limits = placed.plugin.info().state;
+        let memory = limits.zip(hot).map(|(limits, hot)| Memory { slot: hot.slot(), limits, spaces: HashMap::new() });
+        Self {
+            cite: Arc::clone(placed.plugin.cite()),
+            on_failure: placed.on_failure,
+            stage,
+            instance: match &memory {
+                Some(memory) => placed.plugin.stateful(Arc::clone(&memory.slot)),
+                None => placed.plugin.instance(),
+            },
+            memory,
+        }
+    }
+
+    /// Makes a call; what it remembers counts if it comes back with an answer.
+    fn ask<R>(
+        &mut self,
+        draft: &mut Draft,
+        call: impl FnOnce(&mut dyn Instance, &Alert) -> Result<R, CallFailure>,
+    ) -> Result<R, CallFailure> {
+        let Some(Memory { slot, limits, spaces }) = &mut self.memory else { return call(&mut *self.instance, &draft.alert) };
+        if !spaces.contains_key(&draft.team) {
+            let space = StateSpace { plugin: self.cite.name.clone(), schema: limits.schema, team: draft.team.clone() };
+            spaces.insert(draft.team.clone(), Arc::new(space));
+        }
+        // Without its state a plugin is asked all the same, and told so at its first operation.
+        let opened = slot.open(&spaces[&draft.team], *limits, draft.alert.received_at).is_ok();
+        let answer = call(&mut *self.instance, &draft.alert);
+        if opened {
+            draft.touches.extend(slot.close(answer.is_ok()));
+        }
+        answer
+    }
 }
 
 /// The stages of the snapshot's pipelines, warm for one thread.
@@ -36,22 +84,18 @@ struct Draft {
     grouping: Option<Grouping>,
     default_route: bool,
     notes: Vec<StageNote>,
+    team: TeamId,
+    touches: Vec<Touch>,
 }
 
 impl WarmStages {
-    /// Instances of what `snapshot` holds, for the calling thread.
-    pub fn of(snapshot: Arc<Snapshot>) -> Self {
-        let warm = |placed: &Placed, stage| Warm {
-            cite: Arc::clone(placed.plugin.cite()),
-            on_failure: placed.on_failure,
-            stage,
-            instance: placed.plugin.instance(),
-        };
+    /// Instances of what `snapshot` holds, for the calling thread. Without `hot`, plugins remember nothing, and are told so.
+    pub fn of(snapshot: Arc<Snapshot>, hot: Option<&dyn HotState>) -> Self {
         let pipelines = snapshot.pipelines.iter().map(|(id, stages)| {
             let named = stages.named();
             let of_stage = |stage: Stage| {
                 let placed = named.iter().find(|(s, _)| *s == stage).map_or(&[][..], |(_, placed)| placed);
-                placed.iter().map(|placed| warm(placed, stage)).collect()
+                placed.iter().map(|placed| Warm::of(placed, stage, hot)).collect()
             };
             (id.clone(), STAGES.iter().map(|(stage, _)| of_stage(*stage)).collect())
         });
@@ -64,8 +108,16 @@ impl WarmStages {
     }
 
     /// Runs the stages on an alert. Never fails: what a plugin does not decide is decided towards paging.
-    pub fn decide(&mut self, id: DecisionId, partition: u8, from: &Sender, alert: Alert) -> Decision {
-        let mut draft = Draft { alert, verdict: Verdict::Keep, grouping: None, default_route: false, notes: Vec::new() };
+    pub fn decide(&mut self, id: DecisionId, partition: u8, from: &Sender, alert: Alert) -> (Decision, Vec<Touch>) {
+        let mut draft = Draft {
+            alert,
+            verdict: Verdict::Keep,
+            grouping: None,
+            default_route: false,
+            notes: Vec::new(),
+            team: from.team.clone(),
+            touches: Vec::new(),
+        };
         let integration = self.snapshot.installation.integrations.get(&from.integration);
         let pipeline = integration.and_then(|integration| self.pipelines.get_mut(&integration.pipeline));
         match pipeline {
@@ -85,18 +137,19 @@ impl WarmStages {
         {
             draft.alert.expires_at = Some(draft.alert.received_at.plus_seconds(seconds));
         }
-        Decision {
+        let decision = Decision {
             id,
             partition,
             revision: self.revision(),
-            team: from.team.clone(),
+            team: draft.team,
             integration: Some(from.integration.clone()),
-            alert: draft.alert,
+            alert: Arc::new(draft.alert),
             verdict: draft.verdict,
             grouping: draft.grouping,
             default_route: draft.default_route,
             notes: draft.notes,
-        }
+        };
+        (decision, draft.touches)
     }
 
     fn revision(&self) -> Revision {
@@ -106,7 +159,7 @@ impl WarmStages {
 
 fn enrich(plugins: &mut [Warm], draft: &mut Draft) {
     for plugin in plugins {
-        match plugin.instance.enrich(&draft.alert) {
+        match plugin.ask(draft, |instance, alert| instance.enrich(alert)) {
             Ok(patch) if patch.edits.is_empty() => {}
             Ok(patch) => {
                 draft.alert.apply(&patch.edits);
@@ -120,7 +173,7 @@ fn enrich(plugins: &mut [Warm], draft: &mut Draft) {
 /// The first that does not keep it decides.
 fn filter(plugins: &mut [Warm], draft: &mut Draft) {
     for plugin in plugins {
-        match plugin.instance.filter(&draft.alert) {
+        match plugin.ask(draft, |instance, alert| instance.filter(alert)) {
             Ok(Verdict::Keep) => {}
             Ok(verdict) => {
                 let (kind, reason) = match &verdict {
@@ -143,7 +196,7 @@ fn dedupe(plugins: &mut [Warm], draft: &mut Draft) {
         return;
     }
     for plugin in plugins {
-        match plugin.instance.dedupe(&draft.alert) {
+        match plugin.ask(draft, |instance, alert| instance.dedupe(alert)) {
             Ok(None) => {}
             Ok(Some(grouping)) => {
                 draft.note(plugin, NoteKind::Grouped, grouping.reason.clone());

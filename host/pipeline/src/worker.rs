@@ -9,6 +9,7 @@ use domain::id::{DecisionId, JournalId};
 use domain::inbound::Event;
 use domain::journal::{Entry, Record};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The events of one record that belong to one thread's partitions: place in the record, and partition.
 pub struct Task {
@@ -22,27 +23,57 @@ const TASKS_PER_SNAPSHOT: usize = 64;
 
 /// Runs until the engine stops or the feeder is gone.
 pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
-    let mut stages = WarmStages::of(shared.live.load());
+    let mut stages = WarmStages::of(shared.live.load(), Some(&*shared.hot));
+    let mut pause = SwapPause::default();
     loop {
         let first = match tasks.recv_timeout(LOOK_UP) {
             Ok(task) => task,
-            Err(RecvTimeoutError::Timeout) if !shared.is_stopping() => continue,
+            Err(RecvTimeoutError::Timeout) if !shared.is_stopping() => {
+                // A thread without work must not hold on to what is no longer in force.
+                let snapshot = shared.live.load();
+                if !stages.are_of(&snapshot) {
+                    stages = WarmStages::of(snapshot, Some(&*shared.hot));
+                }
+                continue;
+            }
             Err(_) => return,
         };
         // A batch boundary: the newest snapshot takes over, and the old instances go.
         let snapshot = shared.live.load();
-        if !stages.are_of(&snapshot) {
-            stages = WarmStages::of(snapshot);
+        let swapped = (!stages.are_of(&snapshot)).then(|| shared.clock.elapsed());
+        if swapped.is_some() {
+            stages = WarmStages::of(snapshot, Some(&*shared.hot));
         }
+        let mut swapped = swapped;
         for task in std::iter::once(first).chain(tasks.try_iter().take(TASKS_PER_SNAPSHOT - 1)) {
             if shared.is_stopping() {
                 return;
             }
             let id = task.id;
             let items = decide(&mut stages, task);
+            if let Some(began) = swapped.take() {
+                pause.took(shared.clock.elapsed().saturating_sub(began));
+            }
             if commit.send(ToCommit::Items(id, items)).is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// How long this thread's partitions waited for a swap: from the end of one batch until the first record under the new snapshot is decided.
+#[derive(Default)]
+struct SwapPause {
+    longest: Duration,
+}
+
+impl SwapPause {
+    fn took(&mut self, time: Duration) {
+        metrics::histogram!("reveille_pipeline_swap_seconds").record(time.as_secs_f64());
+        if time > self.longest {
+            self.longest = time;
+            let thread = std::thread::current().name().unwrap_or_default().to_owned();
+            metrics::gauge!("reveille_pipeline_longest_swap_seconds", "thread" => thread).set(time.as_secs_f64());
         }
     }
 }
@@ -54,7 +85,10 @@ fn decide(stages: &mut WarmStages, mut task: Task) -> Vec<Item> {
     let item = |(index, partition): (u16, u8)| {
         let id = DecisionId::new(task.id, usize::from(index));
         let work = match alert_of(&mut task.record, index) {
-            Some(alert) => undecided(stages.decide(id, partition, &from, alert)),
+            Some(alert) => {
+                let (decision, touches) = stages.decide(id, partition, &from, alert);
+                undecided(decision, touches)
+            }
             // A command about an entity keeps its place among that entity's alerts.
             None => Work::Event(Arc::clone(&task.record)),
         };

@@ -23,6 +23,10 @@ pub enum StateFault {
 
 /// Where one thread's calls of one plugin read and write state. Writes are buffered and visible to later reads of the same call; at the first
 /// operation of a call its name space is locked for others until the call is closed, so that calls see each other's effects whole.
+///
+/// Counters and values do not mix: [`StateSlot::set`] and [`StateSlot::replace`] over a counter, and [`StateSlot::add`] to a value, are
+/// conflicts with the present version. [`StateSlot::get`] gives both, [`StateSlot::delete`] takes both. A key or value that is too large, and
+/// a time to live outside 1 to [`domain::state::STATE_TTL_LIMIT_SECONDS`], are over the limit. An operation that failed changed nothing.
 pub trait StateSlot: Send + Sync {
     /// Makes ready for a call about `space` at `now`; loads the space at its first use, which may block for a read of the store. An error says
     /// that the call has no state: its operations answer [`StateFault::Unavailable`].
@@ -53,6 +57,8 @@ pub struct HotStatus {
 
 /// A correlation window's key.
 pub type WindowKey = (TeamId, String);
+/// A window and its key.
+pub type WindowRow = (WindowKey, Window);
 
 /// Hot state of one process, which owns all partitions.
 pub trait HotState: Send + Sync {
@@ -67,10 +73,11 @@ pub trait HotState: Send + Sync {
     fn windows(&self, keys: &[WindowKey]) -> Vec<Option<Window>>;
 
     /// What the store had for windows that were not known here.
-    fn learned(&self, windows: &[(WindowKey, Window)]);
+    fn learned(&self, windows: &[WindowRow]);
 
-    /// After a commit: what it touched and wrote, and the numbers that [`crate::Tx::count_generations`] gave in it. Never blocks.
-    fn committed(&self, touches: &[Touch], windows: &[(WindowKey, Window)], generations: &Generations);
+    /// After a commit: what it touched and wrote, and the numbers that [`crate::Tx::count_generations`] gave in it for the partitions that
+    /// [`partitions_written`] names. Told in the order of the commits, from the thread that asks for windows. Never blocks.
+    fn committed(&self, touches: &[Touch], windows: &[WindowRow], generations: &Generations);
 
     /// Forgets what has expired at `now` in memory.
     fn expire(&self, now: Millis);
@@ -85,6 +92,13 @@ pub fn partition_of(parts: &[&str]) -> u8 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain(std::iter::once(0xff)));
     let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
     ((hash ^ (hash >> 32)) % u64::from(domain::state::STATE_PARTITIONS)) as u8
+}
+
+/// The partitions of what a commit writes, a bit each: what [`crate::Tx::count_generations`] has to count in it.
+pub fn partitions_written<'a>(touches: &[Touch], windows: impl IntoIterator<Item = &'a WindowKey>) -> u64 {
+    let spaces = touches.iter().filter(|touch| !touch.writes.is_empty()).map(|touch| partition_of_space(&touch.space));
+    let windows = windows.into_iter().map(partition_of_window);
+    spaces.chain(windows).fold(0, |bits, partition| bits | 1 << partition)
 }
 
 /// The partition of a name space.

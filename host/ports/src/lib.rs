@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod commands;
 pub mod egress;
 pub mod hot;
 pub mod journal;
@@ -12,11 +13,12 @@ pub mod wake;
 
 pub use alarm::Alarm;
 pub use clock::Clock;
+pub use commands::{CommandFailure, Commands};
 pub use egress::{Egress, EgressError};
 pub use hot::{HotState, StateFault, StateSlot};
 pub use journal::{Journal, JournalError};
 pub use plugin::{CallFailure, Instance, LoadError, Plugin, PluginHost};
-pub use snapshot::{Live, Placed, Snapshot, Stages};
+pub use snapshot::{Automated, Live, Placed, Snapshot, Stages};
 pub use store::{Store, StoreError, Tx, View};
 pub use wake::Wakes;
 

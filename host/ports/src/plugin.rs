@@ -33,6 +33,9 @@ pub enum CallFailure {
     /// The plugin says that it is at fault.
     #[error("failed: {0}")]
     Internal(String),
+    /// Something that it cannot do without is not to be had now; not its fault.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
     /// It trapped, or broke a limit.
     #[error("trapped: {0}")]
     Trapped(String),
@@ -49,6 +52,10 @@ pub enum CallFailure {
 pub struct Surroundings {
     /// Lookup tables by name.
     pub tables: Arc<BTreeMap<String, Arc<Table>>>,
+    /// Which version of a plugin is meant, as the digest over its files; one without an entry is taken from the plugins' folder.
+    pub versions: Arc<BTreeMap<String, String>>,
+    /// It is only tried: it has a breaker of its own that tells nobody, and is shared with nothing that is in force.
+    pub trial: bool,
 }
 
 /// What the host knows of an incident when it asks a plugin about it.
@@ -153,6 +160,9 @@ pub trait Plugin: Send + Sync {
     /// A warm instance for one thread; made lazily at its first call, replaced by itself after a trap, a time-out, a high-water mark
     /// of memory or so many calls. Every call of any instance counts towards the plugin's one breaker.
     fn instance(&self) -> Box<dyn Instance>;
+
+    /// Makes instances ahead, off the path, so that so many threads find theirs ready.
+    fn warm_up(&self, _instances: usize) {}
 
     /// [`Plugin::instance`] for a plugin that may remember: what its calls read and write goes to `state`, which the caller opens and closes
     /// around each call.

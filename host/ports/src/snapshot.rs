@@ -2,8 +2,10 @@
 
 use crate::plugin::Plugin;
 use arc_swap::ArcSwap;
+use domain::action::Risk;
 use domain::decision::Stage;
 use domain::id::{IntegrationId, PipelineId, Revision};
+use domain::incident::Incident;
 use domain::installation::{Installation, OnFailure};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,16 @@ pub struct Placed {
     pub on_failure: OnFailure,
 }
 
+/// One automation plugin at one place of a pipeline.
+#[derive(Clone)]
+pub struct Automated {
+    pub plugin: Arc<dyn Plugin>,
+    /// Actions of these risks wait until somebody approves them.
+    pub approve: Vec<Risk>,
+    /// Only show what it would do.
+    pub dry_run: bool,
+}
+
 /// The prepared stages of one pipeline, in the order of the path.
 #[derive(Clone, Default)]
 pub struct Stages {
@@ -22,10 +34,11 @@ pub struct Stages {
     pub filter: Vec<Placed>,
     pub dedupe: Vec<Placed>,
     pub route: Vec<Placed>,
+    pub automate: Vec<Automated>,
 }
 
 impl Stages {
-    /// The stages by name, in the order of the path.
+    /// The stages that alerts and incidents pass by name, in the order of the path; automation hears of them and stops none.
     pub fn named(&self) -> [(Stage, &[Placed]); 4] {
         [(Stage::Enrich, &self.enrich), (Stage::Filter, &self.filter), (Stage::Dedupe, &self.dedupe), (Stage::Route, &self.route)]
     }
@@ -37,9 +50,22 @@ pub struct Snapshot {
     pub revision: Revision,
     pub installation: Arc<Installation>,
     pub normalizers: BTreeMap<IntegrationId, Arc<dyn Plugin>>,
+    /// The integrations at which people answer.
+    pub interactors: BTreeMap<IntegrationId, Arc<dyn Plugin>>,
     pub pipelines: BTreeMap<PipelineId, Stages>,
     /// By contact kind.
     pub notify: BTreeMap<String, Arc<dyn Plugin>>,
+}
+
+impl Snapshot {
+    /// The automation plugins that are told of an incident: those of its integration's pipeline. Of what is about the host itself, none is.
+    pub fn automation(&self, incident: &Incident) -> &[Automated] {
+        if incident.own {
+            return &[];
+        }
+        let integration = incident.integration.as_ref().and_then(|id| self.installation.integrations.get(id));
+        integration.and_then(|i| self.pipelines.get(&i.pipeline)).map_or(&[], |stages| &stages.automate)
+    }
 }
 
 /// The snapshot in force. Readers load it at the start of a piece of work and keep it to the end.

@@ -3,11 +3,12 @@
 //! The traits speak of rows, not of rules: what follows from a decision is `domain`'s, and is worked out between reads and writes of one
 //! transaction by `pipeline` and `oncall`.
 
+use domain::automation::{ActionState, QueuedEvent, StoredAction};
 use domain::decision::{Decision, Outcome};
 use domain::escalation::Run;
 use domain::id::{
-    AlertId, AuditId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision, RotationId, RunId,
-    TeamId, UserId,
+    ActionId, AlertId, AuditId, DeadLetterId, DecisionId, EventId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision,
+    RotationId, RunId, TeamId, UserId,
 };
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};
@@ -220,6 +221,16 @@ pub struct DecisionFilter {
     pub limit: u32,
 }
 
+/// Which actions to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct ActionFilter {
+    pub state: Option<ActionState>,
+    /// Only of incidents of these teams; `None`: of all.
+    pub teams: Option<Vec<TeamId>>,
+    pub before: Option<ActionId>,
+    pub limit: u32,
+}
+
 /// Reads.
 pub trait View {
     /// The journal id up to which every event is decided and committed.
@@ -280,6 +291,21 @@ pub trait View {
     fn host_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Everything that is remembered in a name space, by key; what has expired may still be there.
     fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>, StoreError>;
+    /// Events that automation plugins are still to be told at or before `now`, in the order in which they happened.
+    fn events_due(&self, now: Millis, limit: u32) -> Result<Vec<QueuedEvent>, StoreError>;
+    fn event(&self, id: EventId) -> Result<Option<QueuedEvent>, StoreError>;
+    fn next_event_due(&self) -> Result<Option<Millis>, StoreError>;
+    fn action(&self, id: ActionId) -> Result<Option<StoredAction>, StoreError>;
+    /// In the order in which they were asked for.
+    fn actions_of(&self, incident: IncidentId) -> Result<Vec<StoredAction>, StoreError>;
+    fn actions(&self, filter: &ActionFilter) -> Result<Vec<StoredAction>, StoreError>;
+    /// Waiting, queued and claimed ones whose time is at or before `now`, earliest first.
+    fn actions_due(&self, now: Millis, limit: u32) -> Result<Vec<StoredAction>, StoreError>;
+    fn next_action_due(&self) -> Result<Option<Millis>, StoreError>;
+    /// The newest message with this reference of its provider.
+    fn outbox_by_reference(&self, reference: &str) -> Result<Option<Outbox>, StoreError>;
+    /// The incident of the newest message that a provider took for this user.
+    fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>, StoreError>;
     /// How often each partition of the hot state was committed to.
     fn generations(&self) -> Result<Generations, StoreError>;
 }
@@ -332,6 +358,20 @@ pub trait Tx: View {
     fn delete_plugin_state(&mut self, space: &StateSpace, key: &str) -> Result<(), StoreError>;
     /// Deletes what has expired at `now`, at most `limit`, earliest first; how many were deleted.
     fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64, StoreError>;
+    fn new_event_id(&mut self) -> Result<EventId, StoreError>;
+    /// Inserts or replaces.
+    fn put_event(&mut self, event: &QueuedEvent) -> Result<(), StoreError>;
+    /// Nothing, if it is not there.
+    fn delete_event(&mut self, id: EventId) -> Result<(), StoreError>;
+    fn new_action_id(&mut self) -> Result<ActionId, StoreError>;
+    /// Inserts; `false` if its incident already has one with this key of this plugin, then nothing is written.
+    fn add_action(&mut self, action: &StoredAction) -> Result<bool, StoreError>;
+    /// Inserts or replaces.
+    fn put_action(&mut self, action: &StoredAction) -> Result<(), StoreError>;
+    /// Marks what is to be done once as done; `false` if it already was, then nothing is written.
+    fn add_once(&mut self, key: &str, at: Millis) -> Result<bool, StoreError>;
+    /// Forgets marks from before `until`, at most `limit`, earliest first; how many were forgotten.
+    fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64, StoreError>;
     /// Counts a commit for each partition whose bit is set, and gives all numbers.
     fn count_generations(&mut self, partitions: u64) -> Result<Generations, StoreError>;
     /// Begins the next epoch of ownership and gives its number, from 1: an owner with a lower one may not write hot state any more.

@@ -17,6 +17,10 @@ pub struct Wakes {
     pub expiry: Notify,
     /// A dead letter came, or has to be tried again.
     pub dead_letters: Notify,
+    /// An incident event waits to be told to automation plugins.
+    pub automation: Notify,
+    /// An action is to be done.
+    pub actions: Notify,
     changed: broadcast::Sender<IncidentId>,
 }
 
@@ -30,6 +34,8 @@ impl Default for Wakes {
             delivery: Notify::new(),
             expiry: Notify::new(),
             dead_letters: Notify::new(),
+            automation: Notify::new(),
+            actions: Notify::new(),
             changed,
         }
     }

@@ -28,7 +28,7 @@ pub async fn print(ground: &Ground, folder: &Path) -> Result<()> {
             continue;
         };
         say(format!("\nIntegration {} (team {}):", integration.id, integration.team));
-        for line in compat::snippets(url, &integration.normalize.plugin, key.trim()) {
+        for line in compat::snippets(url, &integration.door.used().plugin, key.trim()) {
             say(line);
         }
     }

@@ -31,6 +31,30 @@ impl Assets {
         Ok(Self { files: walk.files })
     }
 
+    /// Takes those that one of the patterns matches.
+    ///
+    /// # Errors
+    /// One sentence: which limit is passed, or which name leads out of the folder.
+    pub(crate) fn from_files(files: BTreeMap<String, Vec<u8>>, patterns: &[glob::Pattern]) -> Result<Self, String> {
+        let mut walk = Walk { patterns, files: BTreeMap::new(), total_bytes: 0 };
+        for (name, bytes) in files {
+            if !walk.wants(&name) {
+                continue;
+            }
+            let parts = name.split('/');
+            if parts.clone().count() > DEPTH_LIMIT || parts.clone().any(|part| part.is_empty() || part == "." || part == "..") {
+                return Err(format!("the asset {name} has no name that a file within the plugin's folder could have"));
+            }
+            walk.add(name, bytes)?;
+        }
+        Ok(Self { files: walk.files })
+    }
+
+    /// Names and contents, sorted.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+
     /// Names and sizes in bytes, sorted.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, usize)> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
@@ -93,17 +117,28 @@ impl Walk<'_> {
 
     fn file(&mut self, name: String, path: &Path) -> Result<(), String> {
         let unreadable = |error: std::io::Error| format!("read the asset {name}: {error}");
-        self.total_bytes += fs::metadata(path).map_err(unreadable)?.len();
+        if self.total_bytes + fs::metadata(path).map_err(unreadable)?.len() > TOTAL_LIMIT_BYTES {
+            return Err(too_many_bytes());
+        }
+        let bytes = fs::read(path).map_err(unreadable)?;
+        self.add(name, bytes)
+    }
+
+    fn add(&mut self, name: String, bytes: Vec<u8>) -> Result<(), String> {
+        self.total_bytes += bytes.len() as u64;
         if self.total_bytes > TOTAL_LIMIT_BYTES {
-            return Err(format!("its assets are more than {} MiB", TOTAL_LIMIT_BYTES >> 20));
+            return Err(too_many_bytes());
         }
         if self.files.len() == FILES_LIMIT {
             return Err(format!("it has more than {FILES_LIMIT} assets"));
         }
-        let bytes = fs::read(path).map_err(unreadable)?;
         self.files.insert(name, bytes);
         Ok(())
     }
+}
+
+fn too_many_bytes() -> String {
+    format!("its assets are more than {} MiB", TOTAL_LIMIT_BYTES >> 20)
 }
 
 #[cfg(test)]

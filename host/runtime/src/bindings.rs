@@ -1,10 +1,3 @@
-//! The contract 0.1 as Rust types, generated from `wit/v0.1`. Parameters borrow, so that lowering an alert copies nothing on this side.
-#![allow(unsafe_code, missing_docs, unreachable_pub, dead_code)]
-#![allow(clippy::all, clippy::pedantic)]
+//! The contract as Rust types: one module per minor version. The newest is what the rest of the crate speaks; an older one is converted.
 
-wasmtime::component::bindgen!({
-    path: "../../wit/v0.1",
-    world: "plugin",
-    ownership: Borrowing { duplicate_if_necessary: true },
-    imports: { default: trappable },
-});
+pub(crate) mod v1_0;

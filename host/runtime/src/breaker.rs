@@ -69,11 +69,6 @@ impl Breaker {
         }
     }
 
-    /// Another version has taken the plugin's place: it starts with a clean sheet.
-    pub(crate) fn reset(&self) {
-        self.succeeded();
-    }
-
     fn raise(&self, over: bool, summary: String, details: String) {
         tracing::warn!(plugin = self.name, over, "{summary}. {details}");
         if let Some(alarm) = self.alarm.get() {

@@ -1,13 +1,13 @@
 //! What belongs to one instance on this side of the wall, and the imports of the contract that it answers.
 
 use crate::assets::Assets;
-use crate::bindings::reveille::plugin::{assets, keys, log, lookup};
+use crate::bindings::v1_0::reveille::plugin::{assets, keys, log, lookup};
 use crate::grants::Granted;
-use crate::keyring::Algorithm;
 use crate::limits::Ceiling;
 use domain::alert::{Label, cut};
 use domain::decision::PluginRef;
 use domain::time::Millis;
+use ports::hot::StateSlot;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use wasmtime::{Result, bail, format_err};
@@ -42,11 +42,31 @@ pub(crate) struct Cell {
     /// What it printed in this call: usually why it panicked.
     words: String,
     draws: u64,
+    /// Where the calls read and write state; `None` until the instance is configured, and where nobody remembers for it.
+    pub(crate) state: Option<Arc<dyn StateSlot>>,
+    /// Operations on state in this call.
+    pub(crate) state_calls: u32,
 }
 
 impl Cell {
     pub(crate) fn new(identity: Arc<Identity>, ceiling: Ceiling) -> Self {
-        Self { identity, ceiling, now: Millis(0), lines: 0, dropped: 0, printed: String::new(), words: String::new(), draws: 0 }
+        Self {
+            identity,
+            ceiling,
+            now: Millis(0),
+            lines: 0,
+            dropped: 0,
+            printed: String::new(),
+            words: String::new(),
+            draws: 0,
+            state: None,
+            state_calls: 0,
+        }
+    }
+
+    /// What the operator granted.
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.identity.granted
     }
 
     /// A call begins; `now` is its time as far as its declared input tells.
@@ -55,6 +75,7 @@ impl Cell {
         self.now = now;
         self.lines = 0;
         self.draws = 0;
+        self.state_calls = 0;
         self.words.clear();
     }
 
@@ -164,24 +185,11 @@ impl lookup::Host for Cell {
 }
 
 impl keys::Host for Cell {
-    fn sign(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>) -> Result<Result<Vec<u8>, String>> {
-        self.identity.granted.sign(&key, algorithm.into(), &data).map_err(|denied| format_err!("{denied}"))
+    fn sign(&mut self, key: String, algorithm: String, data: Vec<u8>) -> Result<Result<Vec<u8>, String>> {
+        self.identity.granted.sign(&key, &algorithm, &data).map_err(|denied| format_err!("{denied}"))
     }
 
-    fn verify(&mut self, key: String, algorithm: keys::Algorithm, data: Vec<u8>, signature: Vec<u8>) -> Result<Result<bool, String>> {
-        self.identity.granted.verify(&key, algorithm.into(), &data, &signature).map_err(|denied| format_err!("{denied}"))
-    }
-}
-
-impl From<keys::Algorithm> for Algorithm {
-    fn from(algorithm: keys::Algorithm) -> Self {
-        match algorithm {
-            keys::Algorithm::HmacSha1 => Self::HmacSha1,
-            keys::Algorithm::HmacSha256 => Self::HmacSha256,
-            keys::Algorithm::HmacSha512 => Self::HmacSha512,
-            keys::Algorithm::Ed25519 => Self::Ed25519,
-            keys::Algorithm::Es256 => Self::Es256,
-            keys::Algorithm::Rs256 => Self::Rs256,
-        }
+    fn verify(&mut self, key: String, algorithm: String, data: Vec<u8>, signature: Vec<u8>) -> Result<Result<bool, String>> {
+        self.identity.granted.verify(&key, &algorithm, &data, &signature).map_err(|denied| format_err!("{denied}"))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cache::NativeCache;
 use crate::cell::Cell;
+use crate::contract::API;
 use crate::world;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
@@ -82,7 +83,7 @@ impl Compiler {
             }
         };
         let linker = world::link(&self.engine, &component).map_err(|error| format!("link plugin.wasm: {error:#}"))?;
-        let fits = |error: wasmtime::Error| format!("plugin.wasm does not fit contract 0.1: {error:#}");
+        let fits = |error: wasmtime::Error| format!("plugin.wasm does not fit contract {API}: {error:#}");
         let compiled = Arc::new(linker.instantiate_pre(&component).map_err(fits)?);
         *slot = Arc::downgrade(&compiled);
         Ok(compiled)

@@ -13,6 +13,7 @@ pub(crate) struct Granted {
     tables: BTreeMap<String, Arc<Table>>,
     keys: Vec<String>,
     ring: Arc<KeyRing>,
+    state: bool,
 }
 
 impl Granted {
@@ -45,7 +46,24 @@ impl Granted {
             let near = nearest(missing, ring.names());
             return Err(format!("grants.{name}.keys names the key `{missing}`, which is not configured{near}"));
         }
-        Ok(Self { manifest: Arc::clone(manifest), tables, keys, ring: Arc::clone(ring) })
+        if manifest.state.is_some() && !grant.state {
+            return Err(format!("asks for `state`, which is not granted: add `state: true` to grants.{name}"));
+        }
+        Ok(Self { manifest: Arc::clone(manifest), tables, keys, ring: Arc::clone(ring), state: grant.state })
+    }
+
+    /// Whether it may remember; the error is why the call traps.
+    pub(crate) fn state(&self) -> Result<(), String> {
+        match (&self.manifest.state, self.state) {
+            (Some(_), true) => Ok(()),
+            (Some(_), false) => Err(format!("used `state`, which is not granted: add `state: true` to grants.{}", self.manifest.name)),
+            (None, _) => Err("used `state`, which is not declared: add `state = true` to plugin.toml".into()),
+        }
+    }
+
+    /// Whether its tables are still what `around` holds.
+    pub(crate) fn has_tables_of(&self, around: &Surroundings) -> bool {
+        self.tables.iter().all(|(name, table)| around.tables.get(name).is_some_and(|now| Arc::ptr_eq(now, table) || now == table))
     }
 
     /// The table; the error is why the call traps.
@@ -68,14 +86,14 @@ impl Granted {
     }
 
     /// Signs; the outer error is why the call traps, the inner one what the guest is told.
-    pub(crate) fn sign(&self, key: &str, algorithm: Algorithm, data: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
+    pub(crate) fn sign(&self, key: &str, algorithm: &str, data: &[u8]) -> Result<Result<Vec<u8>, String>, String> {
         self.key(key)?;
-        Ok(self.ring.sign(key, algorithm, data))
+        Ok(Algorithm::find(algorithm).and_then(|algorithm| self.ring.sign(key, algorithm, data)))
     }
 
     /// Verifies; errors as in [`Self::sign`].
-    pub(crate) fn verify(&self, key: &str, algorithm: Algorithm, data: &[u8], given: &[u8]) -> Result<Result<bool, String>, String> {
+    pub(crate) fn verify(&self, key: &str, algorithm: &str, data: &[u8], given: &[u8]) -> Result<Result<bool, String>, String> {
         self.key(key)?;
-        Ok(self.ring.verify(key, algorithm, data, given))
+        Ok(Algorithm::find(algorithm).and_then(|algorithm| self.ring.verify(key, algorithm, data, given)))
     }
 }

@@ -10,14 +10,15 @@ pub(crate) enum Hook {
     Filter,
     Dedupe,
     Route,
+    Automate,
     Notify,
+    Interact,
 }
 
 impl Hook {
-    /// All that this host asks.
-    pub(crate) const ALL: [Self; 6] = [Self::Normalize, Self::Enrich, Self::Filter, Self::Dedupe, Self::Route, Self::Notify];
-    /// Those of the contract that this host does not ask yet.
-    pub(crate) const LATER: [&str; 2] = ["automate", "interact"];
+    /// All of them.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Normalize, Self::Enrich, Self::Filter, Self::Dedupe, Self::Route, Self::Automate, Self::Notify, Self::Interact];
 
     /// As in the manifest and in the component's exports.
     pub(crate) fn name(self) -> &'static str {
@@ -27,7 +28,9 @@ impl Hook {
             Self::Filter => "filter",
             Self::Dedupe => "dedupe",
             Self::Route => "route",
+            Self::Automate => "automate",
             Self::Notify => "notify",
+            Self::Interact => "interact",
         }
     }
 
@@ -39,9 +42,9 @@ impl Hook {
     /// The interfaces that it may import besides `log` and `assets`.
     pub(crate) fn imports(self) -> &'static [&'static str] {
         match self {
-            Self::Normalize | Self::Notify => &["keys"],
+            Self::Normalize | Self::Notify | Self::Interact => &["keys"],
             Self::Enrich | Self::Route => &["lookup"],
-            Self::Filter | Self::Dedupe => &["lookup", "state"],
+            Self::Filter | Self::Dedupe | Self::Automate => &["lookup", "state"],
         }
     }
 
@@ -56,24 +59,23 @@ impl Hook {
     /// How long a call may take where the manifest says nothing, in milliseconds.
     pub(crate) fn default_deadline_ms(self) -> u64 {
         match self {
-            Self::Normalize => 100,
+            Self::Normalize | Self::Interact => 100,
             _ => 50,
         }
     }
 }
 
-impl TryFrom<Stage> for Hook {
-    type Error = String;
-
-    fn try_from(stage: Stage) -> Result<Self, String> {
-        Ok(match stage {
+impl From<Stage> for Hook {
+    fn from(stage: Stage) -> Self {
+        match stage {
             Stage::Normalize => Self::Normalize,
             Stage::Enrich => Self::Enrich,
             Stage::Filter => Self::Filter,
             Stage::Dedupe => Self::Dedupe,
             Stage::Route => Self::Route,
+            Stage::Automate => Self::Automate,
             Stage::Notify => Self::Notify,
-            Stage::Automate | Stage::Interact => return Err(format!("this host does not ask `{}` yet", stage.as_str())),
-        })
+            Stage::Interact => Self::Interact,
+        }
     }
 }

@@ -19,6 +19,15 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// All that this host knows.
+    const ALL: [Self; 6] = [Self::HmacSha1, Self::HmacSha256, Self::HmacSha512, Self::Ed25519, Self::Es256, Self::Rs256];
+
+    /// The algorithm of this name; the error tells the names that there are.
+    pub(crate) fn find(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name);
+        found.ok_or_else(|| format!("`{name}` is no algorithm that this host knows: {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+
     /// The word that contract and configuration use.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -137,6 +146,13 @@ mod tests {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         assert_eq!(ring.sign("hook", Algorithm::HmacSha512, data).unwrap_err(), "key `hook` is not allowed for hmac-sha512");
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_known_is_told_with_those_that_are() {
+        assert_eq!(Algorithm::find("es256"), Ok(Algorithm::Es256));
+        let told = "`sha1` is no algorithm that this host knows: hmac-sha1, hmac-sha256, hmac-sha512, ed25519, es256, rs256";
+        assert_eq!(Algorithm::find("sha1"), Err(told.into()));
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! each thread asks it through a warm instance of its own ([`ports::Instance`]). Every call has a deadline, every instance a ceiling of
 //! memory, every result a size; whatever traps is thrown away, and a plugin that fails again and again is left alone for a while.
 
+mod actions;
 mod assets;
 mod bindings;
 mod breaker;
 mod cache;
 mod cell;
 mod compiler;
+mod contract;
 mod engine;
 mod error;
 mod grants;
 mod hook;
+mod interactions;
 mod keyring;
 mod lift;
 mod limits;
@@ -21,18 +24,24 @@ mod lower;
 mod manifest;
 mod meter;
 mod normalized;
+mod package;
 mod prepared;
 mod reads;
 mod sandbox;
+mod schema;
 mod settings;
 mod shape;
+mod state;
+mod versions;
 mod warm;
 mod world;
 
 pub use error::RuntimeError;
 pub use keyring::{Algorithm, Key, KeyRing};
+pub use package::Package;
 pub use sandbox::Sandbox;
 pub use settings::{BreakerSettings, RuntimeSettings, SandboxLimits};
+pub use versions::KeptVersion;
 
 use ports::Alarm;
 use std::sync::{Arc, OnceLock};

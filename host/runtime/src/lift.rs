@@ -1,12 +1,14 @@
 //! What comes out: results as the rest of the house knows them. A list or a result over its limit is the plugin's failure; text over its limit
 //! is cut and marked.
 
-use crate::bindings::exports::reveille::plugin::{dedupe, enrich, filter, notify};
-use crate::bindings::reveille::plugin::types;
+use crate::bindings::v1_0::exports::reveille::plugin::{dedupe, enrich, filter, notify};
+use crate::bindings::v1_0::reveille::plugin::types;
 use domain::alert::{
     DETAILS_LIMIT_BYTES, ENTITY_LIMIT_BYTES, Edit, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES, LINKS_LIMIT, Label, Link,
     SUMMARY_LIMIT_BYTES, Severity, Status, cut,
 };
+use domain::command::Priority;
+use domain::contact::Contact;
 use domain::decision::{Grouping, Patch, Threshold, Verdict};
 use domain::escalation::{Destination, Target, Urgency};
 use domain::inbound::Method;
@@ -24,7 +26,9 @@ const DESTINATIONS_LIMIT: usize = 16;
 const RELATED_LIMIT: usize = 8;
 const REQUEST_BODY_LIMIT_BYTES: usize = 128 * 1024;
 const REQUEST_HEADERS_LIMIT: usize = 64;
-const MAIL_RECIPIENTS_LIMIT: usize = 64;
+const MAIL_RECIPIENTS_LIMIT: usize = 16;
+/// What names of labels begin with that only the host may set.
+const RESERVED: &str = "reveille.";
 
 /// Reads a result and counts its bytes.
 pub(crate) struct Lift {
@@ -116,6 +120,8 @@ impl Lift {
 
     fn edit(&mut self, edit: types::Edit) -> Lifted<Option<Edit>> {
         Ok(Some(match edit {
+            types::Edit::SetLabel((name, _)) | types::Edit::SetAnnotation((name, _)) if is_reserved(&name) => return Ok(None),
+            types::Edit::RemoveLabel(name) | types::Edit::RemoveAnnotation(name) if is_reserved(&name) => return Ok(None),
             types::Edit::SetLabel(label) => {
                 let (name, value) = self.label(label)?;
                 Edit::SetLabel(name, value)
@@ -169,20 +175,36 @@ impl Lift {
 
     /// Who has to know.
     pub(crate) fn destinations(&mut self, list: Vec<types::Destination>) -> Lifted<Vec<Destination>> {
-        self.list(list, DESTINATIONS_LIMIT, "destinations", |lift, destination| {
-            let mut id = |id: String| lift.text(id, LABEL_NAME_LIMIT_BYTES);
-            let target = match destination.target {
-                types::Target::EscalationPolicy(name) => Target::Policy(id(name)?.into()),
-                types::Target::Rotation(name) => Target::Rotation(id(name)?.into()),
-                types::Target::Team(name) => Target::Team(id(name)?.into()),
-                types::Target::User(name) => Target::User(id(name)?.into()),
-            };
-            let urgency = match destination.urgency {
-                types::Urgency::Page => Urgency::Page,
-                types::Urgency::Ticket => Urgency::Ticket,
-                types::Urgency::Quiet => Urgency::Quiet,
-            };
-            Ok(Destination { target, urgency, reason: lift.text(destination.reason, REASON_LIMIT_BYTES)? })
+        self.list(list, DESTINATIONS_LIMIT, "destinations", Self::destination)
+    }
+
+    /// Where an incident goes, and why.
+    pub(crate) fn destination(&mut self, destination: types::Destination) -> Lifted<Destination> {
+        let urgency = match destination.urgency {
+            types::Urgency::Page => Urgency::Page,
+            types::Urgency::Ticket => Urgency::Ticket,
+            types::Urgency::Quiet => Urgency::Quiet,
+        };
+        let target = self.target(destination.target)?;
+        Ok(Destination { target, urgency, reason: self.text(destination.reason, REASON_LIMIT_BYTES)? })
+    }
+
+    /// Who or what is meant.
+    pub(crate) fn target(&mut self, target: types::Target) -> Lifted<Target> {
+        let mut id = |id: String| self.text(id, LABEL_NAME_LIMIT_BYTES);
+        Ok(match target {
+            types::Target::EscalationPolicy(name) => Target::Policy(id(name)?.into()),
+            types::Target::Rotation(name) => Target::Rotation(id(name)?.into()),
+            types::Target::Team(name) => Target::Team(id(name)?.into()),
+            types::Target::User(name) => Target::User(id(name)?.into()),
+        })
+    }
+
+    /// How somebody is known outside.
+    pub(crate) fn contact(&mut self, contact: types::ContactResult) -> Lifted<Contact> {
+        Ok(Contact {
+            kind: self.text(contact.kind, LABEL_NAME_LIMIT_BYTES)?,
+            address: self.text(contact.address, LABEL_VALUE_LIMIT_BYTES)?,
         })
     }
 
@@ -203,16 +225,11 @@ impl Lift {
         }
     }
 
-    fn http(&mut self, http: types::HttpRequest) -> Lifted<HttpRequest> {
+    /// A request for the egress.
+    pub(crate) fn http(&mut self, http: types::HttpRequest) -> Lifted<HttpRequest> {
         // An address or a header that was cut would be another one: only the whole result is bounded.
         let whole = usize::MAX;
-        let authorization = match http.authorization {
-            None => None,
-            Some(types::Authorization::Bearer(secret)) => Some(Authorization::Bearer(self.text(secret, whole)?)),
-            Some(types::Authorization::Basic((user, secret))) => {
-                Some(Authorization::Basic(self.text(user, whole)?, self.text(secret, whole)?))
-            }
-        };
+        let authorization = http.authorization.map(|authorization| self.authorization(authorization)).transpose()?;
         Ok(HttpRequest {
             method: match http.method {
                 types::Method::Get => Method::Get,
@@ -231,6 +248,21 @@ impl Lift {
         })
     }
 
+    fn authorization(&mut self, from: types::Authorization) -> Lifted<Authorization> {
+        let whole = usize::MAX;
+        let secret = self.text(from.secret, whole)?;
+        match (from.scheme.as_str(), from.user) {
+            ("bearer", None) => Ok(Authorization::Bearer(secret)),
+            ("basic", Some(user)) => Ok(Authorization::Basic(self.text(user, whole)?, secret)),
+            ("bearer", Some(_)) => Err(CallFailure::Internal("gave a user with the authorization `bearer`, which has none".into())),
+            ("basic", None) => Err(CallFailure::Internal("gave no user with the authorization `basic`".into())),
+            (scheme, _) => {
+                let scheme = cut(scheme, LABEL_NAME_LIMIT_BYTES);
+                Err(CallFailure::Internal(format!("gave the authorization `{scheme}`, and this host knows bearer and basic")))
+            }
+        }
+    }
+
     /// How it went.
     pub(crate) fn delivery(&mut self, outcome: notify::Outcome) -> Lifted<Delivery> {
         Ok(match outcome {
@@ -241,6 +273,15 @@ impl Lift {
             notify::Outcome::Failed(reason) => Delivery::Failed(self.text(reason, REASON_LIMIT_BYTES)?),
         })
     }
+}
+
+/// Whether a label of this name is the host's alone.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let reserved = name.starts_with(RESERVED);
+    if reserved {
+        tracing::debug!(name = cut(name, LABEL_NAME_LIMIT_BYTES), "a label of a plugin whose name is the host's is left out");
+    }
+    reserved
 }
 
 /// The entity, or its beginning and its digest.
@@ -258,6 +299,16 @@ pub(crate) fn severity(severity: types::Severity) -> Severity {
         types::Severity::Warning => Severity::Warning,
         types::Severity::Error => Severity::Error,
         types::Severity::Critical => Severity::Critical,
+    }
+}
+
+pub(crate) fn priority(priority: types::Priority) -> Priority {
+    match priority {
+        types::Priority::P1 => Priority::P1,
+        types::Priority::P2 => Priority::P2,
+        types::Priority::P3 => Priority::P3,
+        types::Priority::P4 => Priority::P4,
+        types::Priority::P5 => Priority::P5,
     }
 }
 
@@ -286,6 +337,32 @@ mod tests {
         let mut lift = Lift::new(10);
         assert_eq!(lift.text("12345".into(), 4), Ok("1…".into()));
         assert_eq!(lift.text("123456".into(), 9), Err(CallFailure::Trapped("its result is over 0 KiB".into())));
+    }
+
+    #[test]
+    fn labels_of_the_host_are_left_out() {
+        let label = |name: &str| (name.to_owned(), "x".to_owned());
+        let edits = vec![
+            types::Edit::SetLabel(label("reveille.team")),
+            types::Edit::RemoveLabel("reveille.team".into()),
+            types::Edit::SetAnnotation(label("reveille.a")),
+            types::Edit::SetLabel(label("reveille")),
+        ];
+        let patch = Lift::new(10_000).patch(enrich::Patch { edits, reason: String::new() }).unwrap();
+        assert_eq!(patch.edits, [Edit::SetLabel("reveille".into(), "x".into())]);
+    }
+
+    #[test]
+    fn an_authorization_is_one_that_the_egress_knows() {
+        let made = |scheme: &str, user: Option<&str>| {
+            let authorization = types::Authorization { scheme: scheme.into(), user: user.map(Into::into), secret: "token".into() };
+            Lift::new(10_000).authorization(authorization)
+        };
+        assert_eq!(made("bearer", None), Ok(Authorization::Bearer("token".into())));
+        assert_eq!(made("basic", Some("bot")), Ok(Authorization::Basic("bot".into(), "token".into())));
+        assert!(made("bearer", Some("bot")).is_err() && made("basic", None).is_err());
+        let why = CallFailure::Internal("gave the authorization `vapid`, and this host knows bearer and basic".into());
+        assert_eq!(made("vapid", None), Err(why));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! What goes in: alerts, incidents and pages, with only the fields that the plugin may read. Everything borrows; an absent field costs nothing.
 
-use crate::bindings::exports::reveille::plugin::{normalize, notify};
-use crate::bindings::reveille::plugin::types::{
+use crate::bindings::v1_0::exports::reveille::plugin::{automate, interact, normalize, notify};
+use crate::bindings::v1_0::reveille::plugin::types::{
     self, AlertParam, ContactParam, HttpResponse, InboundHttp, InboundMessage, Incident, LinkParam, Method, Priority, Severity, Status,
     User,
 };
 use crate::reads::{AlertReads, Names, Reads, alert_bit, incident_bit, page_bit};
+use domain::action::Change;
 use domain::alert::{Alert, Label, Link};
 use domain::inbound::Inbound;
+use domain::interaction::Came;
 use domain::page::{Purpose, Response};
-use ports::plugin::{IncidentView, Page};
+use ports::plugin::{IncidentEvent, IncidentView, Page};
 
 type Pair<'a> = (&'a str, &'a str);
 /// An alert as it is passed in.
@@ -198,6 +200,45 @@ pub(crate) fn with_incident<R>(reads: &Reads, view: &IncidentView, ask: impl FnO
     let parts = Parts::select(reads, view);
     let alerts = parts.alerts(reads);
     ask(parts.incident(reads, &alerts))
+}
+
+/// Calls `ask` with what happened to an incident, and the incident as the plugin sees it.
+pub(crate) fn with_event<R>(reads: &Reads, event: &IncidentEvent, ask: impl FnOnce(automate::IncidentEvent<'_>) -> R) -> R {
+    with_incident(reads, &event.incident, |incident| {
+        let change = match &event.change {
+            Change::Opened => automate::IncidentChange::Opened,
+            Change::AlertJoined => automate::IncidentChange::AlertJoined,
+            Change::SeverityChanged(value) => automate::IncidentChange::SeverityChanged(severity(*value)),
+            Change::Acknowledged(id) => automate::IncidentChange::Acknowledged(responder(&event.incident, id)),
+            Change::Unacknowledged => automate::IncidentChange::Unacknowledged,
+            Change::Reopened => automate::IncidentChange::Reopened,
+            Change::Resolved => automate::IncidentChange::Resolved,
+            Change::Escalated(step) => automate::IncidentChange::Escalated(*step),
+            Change::ActionFinished(result) => automate::IncidentChange::ActionFinished(automate::ActionResult {
+                key: &result.key,
+                ok: result.ok,
+                output: &result.output,
+                response: result.response,
+            }),
+        };
+        ask(automate::IncidentEvent { at: event.at.0, change, incident })
+    })
+}
+
+/// The user behind an id; one that the incident no longer has is known by the id alone.
+fn responder<'a>(view: &'a IncidentView, id: &'a domain::id::UserId) -> User<'a> {
+    let known = view.responders.iter().find(|known| known.id == *id);
+    known.map_or(User { id: id.as_str(), name: id.as_str(), time_zone: "UTC", language: "en" }, user)
+}
+
+/// What came of commands, in their order.
+pub(crate) fn results<'a>(results: &'a [Came]) -> Vec<interact::CommandResult<'a>> {
+    let result = |came: &'a Came| match came {
+        Came::Done(text) => interact::CommandResult::Done(text.as_str()),
+        Came::Refused(text) => interact::CommandResult::Refused(text.as_str()),
+        Came::UnknownActor => interact::CommandResult::UnknownActor,
+    };
+    results.iter().map(result).collect()
 }
 
 /// Calls `ask` with the page as the plugin sees it.

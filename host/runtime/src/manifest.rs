@@ -1,10 +1,11 @@
 //! `plugin.toml`: what a plugin is called, answers, reads and asks for. A key that is not known is an error, because a misspelt `reads`
 //! would otherwise leave a rule that silently never matches.
 
+use crate::contract;
 use crate::hook::Hook;
 use crate::reads::Reads;
 use crate::settings::SandboxLimits;
-use ports::plugin::ContactKind;
+use ports::plugin::{ContactKind, StateLimits};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -12,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 type Entry<'i> = Spanned<DeValue<'i>>;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "version",
     "api",
@@ -21,6 +22,7 @@ const KEYS: [&str; 14] = [
     "lookups",
     "keys",
     "state",
+    "state-schema",
     "assets",
     "isolation",
     "headers",
@@ -28,13 +30,19 @@ const KEYS: [&str; 14] = [
     "limits",
     "settings",
 ];
-const LIMIT_KEYS: [&str; 3] = ["memory", "deadline", "state-keys"];
+const LIMIT_KEYS: [&str; 4] = ["memory", "deadline", "state-keys", "state-bytes"];
 const CONTACT_KEYS: [&str; 4] = ["kind", "label", "pattern", "purposes"];
 const PURPOSES: [&str; 7] = ["escalation", "update", "approval", "reminder", "open-ticket", "open-channel", "test"];
-/// The version of the contract that this host speaks.
-pub(crate) const API: &str = "0.1";
 /// Memory of an instance where the manifest says nothing, in bytes.
 const DEFAULT_MEMORY_BYTES: usize = 16 << 20;
+/// Keys of a name space of state where the manifest says nothing.
+const DEFAULT_STATE_KEYS: usize = 10_000;
+/// Bytes of a name space of state where the manifest says nothing.
+const DEFAULT_STATE_BYTES: usize = 4 << 20;
+/// Memory in bytes and deadline in milliseconds, as `[limits]` has them.
+type Limits = (usize, Option<u64>);
+/// Units of memory.
+const SIZES: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// What `plugin.toml` says.
 #[derive(Debug)]
@@ -47,7 +55,8 @@ pub(crate) struct Manifest {
     pub(crate) lookups: Vec<String>,
     /// Names of keys; `*`: whichever the operator grants.
     pub(crate) keys: Vec<String>,
-    pub(crate) state: bool,
+    /// `None`: it does not remember.
+    pub(crate) state: Option<StateLimits>,
     pub(crate) assets: Vec<glob::Pattern>,
     /// A fresh instance for every call.
     pub(crate) per_call: bool,
@@ -74,18 +83,14 @@ impl Manifest {
         let table = parsed.get_ref();
         source.check_keys(table, &KEYS, "plugin.toml")?;
         let api = source.text(table, "api")?;
-        if api != API {
-            let newer = "this host speaks 0.1; a newer plugin needs a newer host, an older one has to be built again";
-            return Err(source.at_key(table, "api", &format!("`{api}` is not a version of the contract that this host knows: {newer}")));
-        }
+        contract::check(&api).map_err(|why| source.at_key(table, "api", &why))?;
         let reads_names = source.strings(table, "reads")?;
         let reads = Reads::parse(reads_names.iter().map(String::as_str)).map_err(|name| {
             let near = nearest(&name, Reads::names().iter().map(String::as_str));
             source.at_key(table, "reads", &format!("`{name}` is no field{near}"))
         })?;
-        let state = source.flag(table, "state")?;
         let limit_table = source.table(table, "limits")?;
-        let (memory_bytes, deadline_ms) = limit_table.map_or(Ok((DEFAULT_MEMORY_BYTES, None)), |t| source.limits(t, state, limits))?;
+        let (memory_bytes, deadline_ms) = limit_table.map_or(Ok((DEFAULT_MEMORY_BYTES, None)), |t| source.limits(t, limits))?;
         Ok(Self {
             name: source.text(table, "name")?,
             version: source.text(table, "version")?,
@@ -94,7 +99,7 @@ impl Manifest {
             reads_names,
             lookups: source.strings(table, "lookups")?,
             keys: source.strings(table, "keys")?,
-            state,
+            state: source.state(table, limit_table, limits)?,
             assets: source.patterns(table)?,
             per_call: source.isolation(table)?,
             headers: source.strings(table, "headers")?.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
@@ -197,12 +202,8 @@ impl Source<'_> {
         }
         let find = |name: String| {
             Hook::find(&name).ok_or_else(|| {
-                let problem = if Hook::LATER.contains(&name.as_str()) {
-                    format!("this host does not ask `{name}` yet")
-                } else {
-                    format!("`{name}` is no hook{}", nearest(&name, Hook::ALL.map(Hook::name)))
-                };
-                self.at_key(table, "hooks", &problem)
+                let near = nearest(&name, Hook::ALL.map(Hook::name));
+                self.at_key(table, "hooks", &format!("`{name}` is no hook{near}"))
             })
         };
         names.into_iter().map(find).collect()
@@ -245,13 +246,36 @@ impl Source<'_> {
         list.iter().map(read).collect()
     }
 
-    fn limits(&self, table: &DeTable<'_>, state: bool, most: &SandboxLimits) -> Result<(usize, Option<u64>), String> {
-        self.check_keys(table, &LIMIT_KEYS, "[limits]")?;
-        if find(table, "state-keys").is_some() && !state {
-            return Err(self.at_key(table, "state-keys", "`state-keys` without `state = true` does nothing"));
+    fn number(&self, table: &DeTable<'_>, key: &str, most: u64) -> Result<Option<u64>, String> {
+        let Some(value) = find(table, key) else { return Ok(None) };
+        let wrong = || self.at(value.span(), &format!("`{key}` has to be a whole number from 1 to {most}"));
+        let number = value.get_ref().as_integer().and_then(|digits| u64::from_str_radix(digits.as_str(), digits.radix()).ok());
+        number.filter(|number| (1..=most).contains(number)).map(Some).ok_or_else(wrong)
+    }
+
+    /// What it may remember, if anything.
+    fn state(&self, table: &DeTable<'_>, limits: Option<&DeTable<'_>>, most: &SandboxLimits) -> Result<Option<StateLimits>, String> {
+        if !self.flag(table, "state")? {
+            let idle = [(Some(table), "state-schema"), (limits, "state-keys"), (limits, "state-bytes")];
+            let idle = idle.into_iter().find_map(|(table, key)| table.filter(|table| find(table, key).is_some()).map(|table| (table, key)));
+            return match idle {
+                Some((table, key)) => Err(self.at_key(table, key, &format!("`{key}` without `state = true` does nothing"))),
+                None => Ok(None),
+            };
         }
-        let sizes = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-        let memory = self.quantity(table, "memory", &sizes, most.memory_bytes as u64)?.unwrap_or(DEFAULT_MEMORY_BYTES as u64);
+        let schema = self.number(table, "state-schema", u64::from(u32::MAX))?.unwrap_or(1);
+        let keys = limits.map_or(Ok(None), |limits| self.number(limits, "state-keys", most.state_keys as u64))?;
+        let bytes = limits.map_or(Ok(None), |limits| self.quantity(limits, "state-bytes", &SIZES, most.state_bytes as u64))?;
+        Ok(Some(StateLimits {
+            schema: schema as u32,
+            keys: keys.map_or(DEFAULT_STATE_KEYS, |keys| keys as usize),
+            bytes: bytes.map_or(DEFAULT_STATE_BYTES, |bytes| bytes as usize),
+        }))
+    }
+
+    fn limits(&self, table: &DeTable<'_>, most: &SandboxLimits) -> Result<Limits, String> {
+        self.check_keys(table, &LIMIT_KEYS, "[limits]")?;
+        let memory = self.quantity(table, "memory", &SIZES, most.memory_bytes as u64)?.unwrap_or(DEFAULT_MEMORY_BYTES as u64);
         let deadline = self.quantity(table, "deadline", &[("ms", 1), ("s", 1000)], most.deadline_ms)?;
         Ok((memory as usize, deadline))
     }
@@ -280,7 +304,7 @@ fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Entry<'i>> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "name = \"a\"\nversion = \"1.0.0\"\napi = \"0.1\"\nhooks = [\"filter\"]\n";
+    const GOOD: &str = "name = \"a\"\nversion = \"1.0.0\"\napi = \"1.0\"\nhooks = [\"filter\"]\n";
 
     fn parse(more: &str) -> Result<Manifest, String> {
         Manifest::parse(&format!("{GOOD}{more}"), &SandboxLimits::default())
@@ -317,11 +341,29 @@ mod tests {
     }
 
     #[test]
+    fn what_it_may_remember_is_read() {
+        let limits = |more: &str| parse(more).unwrap().state;
+        assert_eq!(limits(""), None);
+        assert_eq!(limits("state = true"), Some(StateLimits { schema: 1, keys: 10_000, bytes: 4 << 20 }));
+        let all = "state = true\nstate-schema = 3\n[limits]\nstate-keys = 50\nstate-bytes = \"64KiB\"";
+        assert_eq!(limits(all), Some(StateLimits { schema: 3, keys: 50, bytes: 64 << 10 }));
+        for (more, told) in [
+            ("state-schema = 2", "line 5: `state-schema` without `state = true` does nothing"),
+            ("[limits]\nstate-keys = 2", "line 6: `state-keys` without `state = true` does nothing"),
+            ("state = true\nstate-schema = 0", "line 6: `state-schema` has to be a whole number from 1 to 4294967295"),
+            ("state = true\n[limits]\nstate-keys = \"many\"", "line 7: `state-keys` has to be a whole number from 1 to 1000000"),
+            ("state = true\n[limits]\nstate-bytes = \"1GiB\"", "line 7: `state-bytes` is more than this host allows: 256MiB"),
+        ] {
+            let error = parse(more).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
+    #[test]
     fn hooks_and_contract_are_checked() {
         let with = |from: &str, to: &str| Manifest::parse(&GOOD.replace(from, to), &SandboxLimits::default()).unwrap_err();
         assert!(with("filter", "filtre").contains("`filtre` is no hook, did you mean `filter`?"));
-        assert!(with("filter", "automate").contains("this host does not ask `automate` yet"));
-        assert!(with("\"0.1\"", "\"0.2\"").contains("`0.2` is not a version of the contract"));
+        assert!(with("\"1.0\"", "\"1.1\"").starts_with("plugin.toml, line 3: `1.1` is newer than this host"));
         assert!(with("name = \"a\"", "").contains("`name` is missing"));
     }
 }

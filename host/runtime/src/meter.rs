@@ -13,6 +13,7 @@ pub(crate) struct Meter {
     plugin: String,
     hook: &'static str,
     calls: Counter,
+    instances: Counter,
     seconds: Histogram,
 }
 
@@ -23,6 +24,7 @@ impl Meter {
             plugin: plugin.to_owned(),
             hook,
             calls: metrics::counter!("reveille_runtime_calls_total", &labels),
+            instances: metrics::counter!("reveille_runtime_instances_total", &labels),
             seconds: metrics::histogram!("reveille_runtime_call_seconds", &labels),
         }
     }
@@ -39,6 +41,7 @@ impl Meter {
         let kind = match failure {
             CallFailure::Rejected(_) => "rejected",
             CallFailure::Internal(_) => "internal",
+            CallFailure::Unavailable(_) => "unavailable",
             CallFailure::Trapped(_) => "trapped",
             CallFailure::Deadline(_) => "deadline",
             CallFailure::SwitchedOff(_) => "switched-off",
@@ -47,9 +50,8 @@ impl Meter {
         metrics::counter!("reveille_runtime_failures_total", &labels).increment(1);
     }
 
-    /// A fresh instance was made, which is what a trap or a high-water mark costs.
+    /// A fresh instance was made: what a trap, a high-water mark or isolation per call costs.
     pub(crate) fn made(&self) {
-        let labels = [("plugin", self.plugin.clone()), ("hook", self.hook.to_owned())];
-        metrics::counter!("reveille_runtime_instances_total", &labels).increment(1);
+        self.instances.increment(1);
     }
 }

@@ -1,13 +1,12 @@
 //! What a normalizer made of a request, put in order: labels sorted, entities filled in, the time of arrival set by the host.
 
-use crate::bindings::exports::reveille::plugin::normalize as wire;
-use crate::bindings::reveille::plugin::types;
-use crate::lift::{Lift, REASON_LIMIT_BYTES, URL_LIMIT_BYTES, severity, status};
+use crate::bindings::v1_0::exports::reveille::plugin::normalize as wire;
+use crate::bindings::v1_0::reveille::plugin::types;
+use crate::lift::{Lift, REASON_LIMIT_BYTES, URL_LIMIT_BYTES, is_reserved, priority, severity, status};
 use domain::alert::{
     Alert, DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES, LABELS_LIMIT, Label, SUMMARY_LIMIT_BYTES,
 };
-use domain::command::{Actor, Command, Operation, Priority, Subject};
-use domain::contact::Contact;
+use domain::command::{Actor, Command, Operation, Subject};
 use domain::id::{IncidentId, IntegrationId};
 use domain::inbound::{Change, EVENTS_LIMIT, Event, Heartbeat, Inbound, Normalized, Refusal, Reply};
 use domain::time::Millis;
@@ -40,7 +39,8 @@ impl Lift {
         Ok(Refusal { reason, reply: refusal.reply.map(|reply| self.reply(reply)).transpose()? })
     }
 
-    fn reply(&mut self, reply: types::Reply) -> Lifted<Reply> {
+    /// The answer to an HTTP sender.
+    pub(crate) fn reply(&mut self, reply: types::Reply) -> Lifted<Reply> {
         if !(200..500).contains(&reply.status) {
             return Err(CallFailure::Internal(format!("gave a reply with status {}; 200 to 499 are allowed", reply.status)));
         }
@@ -93,7 +93,7 @@ impl Lift {
     /// Sorted by name; where a name comes twice, the last one counts.
     fn labels(&mut self, labels: Vec<types::LabelResult>) -> Lifted<Vec<Label>> {
         let mut labels = self.list(labels, LABELS_LIMIT, "labels", Self::label)?;
-        labels.retain(|(name, _)| !name.is_empty());
+        labels.retain(|(name, _)| !name.is_empty() && !is_reserved(name));
         labels.reverse();
         labels.sort_by(|a, b| a.0.cmp(&b.0));
         labels.dedup_by(|later, kept| later.0 == kept.0);
@@ -113,23 +113,14 @@ impl Lift {
         };
         let actor = match command.actor {
             None => Actor::Integration(IntegrationId::default()),
-            Some(contact) => Actor::Outside(Contact {
-                kind: self.text(contact.kind, LABEL_NAME_LIMIT_BYTES)?,
-                address: self.text(contact.address, LABEL_VALUE_LIMIT_BYTES)?,
-            }),
+            Some(contact) => Actor::Outside(self.contact(contact)?),
         };
         let operation = match command.operation {
             types::Operation::Acknowledge => Operation::Acknowledge,
             types::Operation::Unacknowledge => Operation::Unacknowledge,
             types::Operation::Resolve => Operation::Resolve,
             types::Operation::AddNote(note) => Operation::AddNote(self.text(note, DETAILS_LIMIT_BYTES)?),
-            types::Operation::SetPriority(priority) => Operation::SetPriority(match priority {
-                types::Priority::P1 => Priority::P1,
-                types::Priority::P2 => Priority::P2,
-                types::Priority::P3 => Priority::P3,
-                types::Priority::P4 => Priority::P4,
-                types::Priority::P5 => Priority::P5,
-            }),
+            types::Operation::SetPriority(value) => Operation::SetPriority(priority(value)),
             types::Operation::SnoozeSeconds(_) => return Err(later("snooze-seconds")),
             types::Operation::Reroute(_) => return Err(later("reroute")),
             types::Operation::AddResponder(_) => return Err(later("add-responder")),

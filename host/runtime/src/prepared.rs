@@ -7,7 +7,9 @@ use crate::hook::Hook;
 use crate::meter::Meter;
 use crate::reads::Reads;
 use crate::warm::{Asked, Asker, Warm};
-use ports::plugin::PluginInfo;
+use parking_lot::Mutex;
+use ports::hot::StateSlot;
+use ports::plugin::{PluginInfo, Surroundings};
 use ports::{CallFailure, Clock, Instance, Plugin};
 use std::sync::Arc;
 
@@ -44,6 +46,32 @@ pub(crate) struct Place {
     pub(crate) breaker: Arc<Breaker>,
     pub(crate) meter: Meter,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stock: Stock,
+}
+
+/// Configured instances that wait for a thread: made ahead, or given back by a thread that went on to another snapshot. So a swap costs
+/// the path no time for what it can do off it.
+#[derive(Default)]
+pub(crate) struct Stock(Mutex<Vec<Box<Warm>>>);
+
+impl Stock {
+    /// Most that wait; more are dropped.
+    const LIMIT: usize = 64;
+
+    pub(crate) fn take(&self) -> Option<Box<Warm>> {
+        self.0.lock().pop()
+    }
+
+    pub(crate) fn put(&self, warm: Box<Warm>) {
+        let mut waiting = self.0.lock();
+        if waiting.len() < Self::LIMIT {
+            waiting.push(warm);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().len()
+    }
 }
 
 /// A plugin prepared for one place.
@@ -55,7 +83,7 @@ impl Prepared {
     /// # Errors
     /// One sentence: what is wrong with the settings or the plugin.
     pub(crate) fn new(mut place: Place) -> Result<Self, String> {
-        let (_, narrowed) = Warm::new(&place).map_err(|failure| match failure {
+        let (scratch, narrowed) = Warm::new(&place, None).map_err(|failure| match failure {
             CallFailure::Rejected(problems) => format!("does not take its settings: {problems}"),
             failure => format!("cannot be configured: {failure}"),
         })?;
@@ -69,7 +97,15 @@ impl Prepared {
             }
             place.reads = reads;
         }
+        if !place.identity.per_call {
+            place.stock.put(scratch);
+        }
         Ok(Self(Arc::new(place)))
+    }
+
+    /// Whether it was granted the tables that `around` holds.
+    pub(crate) fn has_tables_of(&self, around: &Surroundings) -> bool {
+        self.0.identity.granted.has_tables_of(around)
     }
 }
 
@@ -78,7 +114,22 @@ impl Plugin for Prepared {
         &self.0.info
     }
 
+    fn warm_up(&self, instances: usize) {
+        let place = &self.0;
+        while !place.identity.per_call && place.stock.len() < instances.min(Stock::LIMIT) {
+            match Warm::new(place, None) {
+                Ok((warm, _)) => place.stock.put(warm),
+                // The thread that asks first makes its own, or learns why not.
+                Err(failure) => return tracing::warn!(plugin = place.info.plugin.name, %failure, "an instance cannot be made ahead"),
+            }
+        }
+    }
+
     fn instance(&self) -> Box<dyn Instance> {
-        Box::new(Asker::new(Arc::clone(&self.0)))
+        Box::new(Asker::new(Arc::clone(&self.0), None))
+    }
+
+    fn stateful(&self, state: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        Box::new(Asker::new(Arc::clone(&self.0), Some(state)))
     }
 }

@@ -11,6 +11,8 @@ pub struct RuntimeSettings {
     pub plugins_dir: PathBuf,
     /// Holds native images that this host compiled; made with mode 0700 if it is not there.
     pub cache_dir: PathBuf,
+    /// Holds the versions that are or were in force; made with mode 0700 if it is not there.
+    pub versions_dir: PathBuf,
     /// Keys that plugins may use by name.
     pub keys: Arc<KeyRing>,
     pub limits: SandboxLimits,
@@ -18,11 +20,13 @@ pub struct RuntimeSettings {
 }
 
 impl RuntimeSettings {
-    /// Defaults with no keys.
+    /// Defaults with no keys; versions are kept beside the cache.
     pub fn new(plugins_dir: impl Into<PathBuf>, cache_dir: impl Into<PathBuf>) -> Self {
+        let cache_dir = cache_dir.into();
         Self {
             plugins_dir: plugins_dir.into(),
-            cache_dir: cache_dir.into(),
+            versions_dir: cache_dir.with_file_name("plugin-versions"),
+            cache_dir,
             keys: Arc::default(),
             limits: SandboxLimits::default(),
             breaker: BreakerSettings::default(),
@@ -51,6 +55,10 @@ pub struct SandboxLimits {
     pub calls_per_instance: u64,
     /// A warm instance is replaced once it holds so much of its memory limit, in percent.
     pub memory_high_water_percent: usize,
+    /// Most keys of one name space of plugin state.
+    pub state_keys: usize,
+    /// Most bytes of one name space of plugin state, keys included.
+    pub state_bytes: usize,
     /// How finely deadlines are told, in milliseconds: a call is stopped up to this much after its deadline.
     pub tick_ms: u64,
 }
@@ -67,6 +75,8 @@ impl Default for SandboxLimits {
             component_bytes: 32 << 20,
             calls_per_instance: 1_000_000,
             memory_high_water_percent: 75,
+            state_keys: 1_000_000,
+            state_bytes: 256 << 20,
             tick_ms: 1,
         }
     }

@@ -1,7 +1,7 @@
 //! A warm instance: made at its first call, asked again and again, thrown away after a trap, a time-out, many calls or much memory.
 
-use crate::bindings::exports::reveille::plugin::{dedupe, enrich, filter, lifecycle, normalize, notify, route};
-use crate::bindings::reveille::plugin::types::Error;
+use crate::bindings::v1_0::exports::reveille::plugin::{automate, dedupe, enrich, filter, interact, lifecycle, normalize, notify, route};
+use crate::bindings::v1_0::reveille::plugin::types::Error;
 use crate::cell::Cell;
 use crate::hook::Hook;
 use crate::lift::{Lift, REASON_LIMIT_BYTES};
@@ -10,13 +10,16 @@ use crate::lower::{self, Lists, Scratch};
 use crate::meter::SAMPLE;
 use crate::prepared::Place;
 use crate::reads::{alert_bit, incident_bit};
+use domain::action::Action;
 use domain::alert::{Alert, cut};
 use domain::decision::{Grouping, Patch, Verdict};
 use domain::escalation::Destination;
-use domain::inbound::{Inbound, Normalized, Refusal};
+use domain::inbound::{Inbound, Normalized, Refusal, Reply};
+use domain::interaction::{Came, Interaction};
 use domain::page::{Delivery, Request, Response};
 use domain::time::Millis;
-use ports::plugin::{IncidentView, Page};
+use ports::hot::StateSlot;
+use ports::plugin::{IncidentEvent, IncidentView, Page};
 use ports::{CallFailure, Instance};
 use std::sync::Arc;
 use wasmtime::component::{Instance as Instantiated, InstancePre};
@@ -24,6 +27,8 @@ use wasmtime::{Store, Trap};
 
 /// What may cross to the host at once beyond the result itself, such as the data of a signature: records are larger here than there.
 const TRANSFER_FACTOR: usize = 3;
+/// Handles that an instance may hold at once; each takes memory on this side of the wall.
+const HANDLES_LIMIT: usize = 1_000;
 /// Most problems of settings that are told.
 const PROBLEMS_LIMIT: usize = 8;
 
@@ -33,11 +38,10 @@ type Configured = Result<Vec<String>, Vec<lifecycle::Problem>>;
 macro_rules! hooks {
     ($($hook:ident: $interface:ident),* $(,)?) => {
         /// Where the functions of the hook are exported.
-        pub(crate) enum Asked { $($hook($interface::GuestIndices),)* }
+        enum HookIndices { $($hook($interface::GuestIndices),)* }
 
-        impl Asked {
-            /// Finds the hook's exports.
-            pub(crate) fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
+        impl HookIndices {
+            fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
                 Ok(match hook { $(Hook::$hook => Self::$hook($interface::GuestIndices::new(component)?),)* })
             }
 
@@ -51,7 +55,21 @@ macro_rules! hooks {
     };
 }
 
-hooks! { Normalize: normalize, Enrich: enrich, Filter: filter, Dedupe: dedupe, Route: route, Notify: notify }
+hooks! { Normalize: normalize, Enrich: enrich, Filter: filter, Dedupe: dedupe, Route: route, Automate: automate, Notify: notify,
+Interact: interact }
+
+/// Where the functions that are called are exported: found once, so that a fresh instance per call need not look for them.
+pub(crate) struct Asked {
+    lifecycle: lifecycle::GuestIndices,
+    hook: HookIndices,
+}
+
+impl Asked {
+    /// Finds the exports of the hook and of `lifecycle`.
+    pub(crate) fn find(hook: Hook, component: &InstancePre<Cell>) -> wasmtime::Result<Self> {
+        Ok(Self { lifecycle: lifecycle::GuestIndices::new(component)?, hook: HookIndices::find(hook, component)? })
+    }
+}
 
 /// A configured instance.
 pub(crate) struct Warm {
@@ -62,16 +80,19 @@ pub(crate) struct Warm {
 
 impl Warm {
     /// Makes and configures one; beside it the reads that `configure` gave back. Settings that it does not take are `Rejected`.
-    pub(crate) fn new(place: &Place) -> Result<(Box<Self>, Vec<String>), CallFailure> {
+    /// Its calls read and write `state`, `configure` does not.
+    pub(crate) fn new(place: &Place, state: Option<&Arc<dyn StateSlot>>) -> Result<(Box<Self>, Vec<String>), CallFailure> {
         let limits = &place.limits;
         let ceiling = Ceiling::new(limits.memory_bytes, limits.table_elements);
         let mut store = Store::new(place.compiled.engine(), Cell::new(Arc::clone(&place.identity), ceiling));
         store.limiter(|cell| &mut cell.ceiling);
         store.set_hostcall_fuel(place.hook.result_limit_bytes() * TRANSFER_FACTOR);
+        store.set_max_component_handles(HANDLES_LIMIT);
         store.set_epoch_deadline(limits.ticks(limits.configure_deadline_ms));
         let configured = Self::configure(place, &mut store);
         let (guest, answer) = configured.map_err(|error| failure(&mut store, &error, place, limits.configure_deadline_ms))?;
         store.data_mut().end();
+        store.data_mut().state = state.cloned();
         place.meter.made();
         match answer {
             Ok(narrowed) => Ok((Box::new(Self { store, guest, calls: 0 }), narrowed)),
@@ -81,8 +102,8 @@ impl Warm {
 
     fn configure(place: &Place, store: &mut Store<Cell>) -> wasmtime::Result<(Guest, Configured)> {
         let instance = place.compiled.instantiate(&mut *store)?;
-        let guest = place.asked.load(store, &instance)?;
-        let lifecycle = lifecycle::GuestIndices::new(&place.compiled)?.load(&mut *store, &instance)?;
+        let guest = place.asked.hook.load(store, &instance)?;
+        let lifecycle = place.asked.lifecycle.load(&mut *store, &instance)?;
         store.data_mut().begin(Millis(0));
         let answer = lifecycle.call_configure(&mut *store, &place.settings)?;
         Ok((guest, answer))
@@ -136,6 +157,7 @@ pub(crate) struct Asker {
 struct Slot {
     warm: Option<Box<Warm>>,
     calls: u64,
+    state: Option<Arc<dyn StateSlot>>,
 }
 
 /// What a function of a hook gave: an answer, or the plugin's own error.
@@ -168,7 +190,7 @@ impl Slot {
         }
         let began = self.calls.is_multiple_of(SAMPLE).then(|| place.clock.elapsed());
         self.calls = self.calls.wrapping_add(1);
-        let outcome = attempt(place, &mut self.warm, now, call, lift);
+        let outcome = attempt(place, &mut self.warm, self.state.as_ref(), now, call, lift);
         if let Some(began) = began {
             place.meter.took(place.clock.elapsed().saturating_sub(began));
         }
@@ -176,7 +198,7 @@ impl Slot {
             Ok(_) => place.breaker.succeeded(),
             Err(failure) => {
                 place.meter.failed(failure);
-                if matches!(failure, CallFailure::Rejected(_)) {
+                if matches!(failure, CallFailure::Rejected(_) | CallFailure::Unavailable(_)) {
                     place.breaker.succeeded();
                 } else {
                     place.breaker.failed(failure);
@@ -188,8 +210,8 @@ impl Slot {
 }
 
 impl Asker {
-    pub(crate) fn new(place: Arc<Place>) -> Self {
-        Self { place, slot: Slot::default(), scratch: Scratch::default() }
+    pub(crate) fn new(place: Arc<Place>, state: Option<Arc<dyn StateSlot>>) -> Self {
+        Self { place, slot: Slot { state, ..Slot::default() }, scratch: Scratch::default() }
     }
 
     fn ask_about_alert<R, T>(
@@ -209,18 +231,34 @@ impl Asker {
     }
 }
 
+impl Drop for Asker {
+    /// The thread goes on without this instance; another may take it.
+    fn drop(&mut self) {
+        if let Some(mut warm) = self.slot.warm.take() {
+            warm.store.data_mut().state = None;
+            self.place.stock.put(warm);
+        }
+    }
+}
+
 /// One call on the warm instance, or on a fresh one.
 #[inline]
 fn attempt<R, T>(
     place: &Place,
     slot: &mut Option<Box<Warm>>,
+    state: Option<&Arc<dyn StateSlot>>,
     now: Millis,
     call: impl FnOnce(&Guest, &mut Store<Cell>) -> Raw<R>,
     lift: impl FnOnce(&mut Lift, R) -> Result<T, CallFailure>,
 ) -> Result<T, CallFailure> {
-    let mut warm = match slot.take() {
+    let stocked = || {
+        let mut warm = place.stock.take()?;
+        warm.store.data_mut().state = state.cloned();
+        Some(warm)
+    };
+    let mut warm = match slot.take().or_else(stocked) {
         Some(warm) => warm,
-        None => match Warm::new(place) {
+        None => match Warm::new(place, state) {
             Ok((warm, _)) => warm,
             // The scratch instance took these settings: this one is at fault.
             Err(CallFailure::Rejected(problems)) => {
@@ -249,6 +287,7 @@ fn attempt<R, T>(
         Ok(result) => lift(&mut Lift::new(place.hook.result_limit_bytes()), result),
         Err(Error::Rejected(reason)) => Err(CallFailure::Rejected(cut(&reason, REASON_LIMIT_BYTES))),
         Err(Error::Internal(reason)) => Err(CallFailure::Internal(cut(&reason, REASON_LIMIT_BYTES))),
+        Err(Error::Unavailable(reason)) => Err(CallFailure::Unavailable(cut(&reason, REASON_LIMIT_BYTES))),
     }
 }
 
@@ -331,6 +370,40 @@ impl Instance for Asker {
                 };
                 slot.ask(place, page.at, call, Lift::delivery)
             })
+        })
+    }
+
+    fn automate(&mut self, event: &IncidentEvent) -> Result<Vec<Action>, CallFailure> {
+        let Self { place, slot, .. } = self;
+        lower::with_event(&place.reads, event, |passed| {
+            let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                Guest::Automate(automate) => automate.call_run(store, passed),
+                _ => Err(lacks(place.hook)),
+            };
+            slot.ask(place, event.at, call, Lift::actions)
+        })
+    }
+
+    fn read(&mut self, inbound: &Inbound) -> Result<Interaction, CallFailure> {
+        let Self { place, slot, .. } = self;
+        lower::with_inbound(&place.info.headers, inbound, |passed| {
+            let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                Guest::Interact(interact) => interact.call_read(store, passed),
+                _ => Err(lacks(place.hook)),
+            };
+            slot.ask(place, inbound.received_at, call, Lift::interaction)
+        })
+    }
+
+    fn answer(&mut self, inbound: &Inbound, results: &[Came]) -> Result<Option<Reply>, CallFailure> {
+        let Self { place, slot, .. } = self;
+        let results = lower::results(results);
+        lower::with_inbound(&place.info.headers, inbound, |passed| {
+            let call = |guest: &Guest, store: &mut Store<Cell>| match guest {
+                Guest::Interact(interact) => interact.call_answer(store, passed, &results),
+                _ => Err(lacks(place.hook)),
+            };
+            slot.ask(place, inbound.received_at, call, |lift, reply| reply.map(|reply| lift.reply(reply)).transpose())
         })
     }
 }

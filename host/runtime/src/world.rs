@@ -2,7 +2,7 @@
 //! what is printed goes to the plugin's log; the clock tells the time of the call; whoever waits is trapped, because a sleeping guest would
 //! outlive its deadline.
 
-use crate::bindings::reveille::plugin::{assets, keys, log, lookup};
+use crate::bindings::v1_0::reveille::plugin::{assets, keys, log, lookup, state};
 use crate::cell::Cell;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker, LinkerInstance, Resource, ResourceAny, ResourceType, Val};
@@ -21,11 +21,12 @@ const SEED: (u64, u64) = (0x5265_7665_696c_6c65, 0x646f_2073_6f6c_6569);
 /// Everything that a component of this contract can import.
 pub(crate) fn link(engine: &Engine, component: &Component) -> Result<Linker<Cell>> {
     let mut linker = Linker::new(engine);
-    linker.instance("reveille:plugin/types@0.1.0")?;
+    linker.instance("reveille:plugin/types@1.0.0")?;
     log::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     assets::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     lookup::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     keys::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
+    state::add_to_linker::<Cell, HasSelf<Cell>>(&mut linker, |cell| cell)?;
     for (name, import) in component.component_type().imports(engine) {
         let Some(interface) = name.strip_prefix("wasi:") else { continue };
         let ComponentItem::ComponentInstance(instance) = &import.ty else { continue };

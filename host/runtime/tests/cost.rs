@@ -33,6 +33,29 @@ fn micros_per_call(calls: u32, mut call: impl FnMut()) -> f64 {
     runs[2]
 }
 
+/// The bundled plugin `rules` with two rules, warm and with a fresh instance per call: what isolation costs a guest of the SDK, settings
+/// and all. Needs `REVEILLE_PLUGINS`, the folder that `cargo xtask plugins` fills.
+#[test]
+#[ignore = "prints what calls cost"]
+fn a_bundled_plugin_costs() {
+    let plugins = std::path::PathBuf::from(std::env::var_os("REVEILLE_PLUGINS").expect("REVEILLE_PLUGINS names the bundled plugins"));
+    let settings = r#"{"rules":[{"when":{"field":"summary","wildcard":"noise*"},"drop":{"reason":"noise"}},
+        {"when":{"all":[{"field":"service","is":"lab"},{"field":"labels.team","is":"lab"}]},"suppress":{"reason":"the lab's"}}]}"#;
+    let alert = full_alert();
+    for (isolation, calls) in [("warm", 200_000), ("per-call", 5_000)] {
+        let house = House::new();
+        house.install_folder("rules", &plugins.join("rules"));
+        let path = house.plugin("rules").join("plugin.toml");
+        let manifest = std::fs::read_to_string(&path).expect("read the manifest");
+        let manifest = manifest.replace("isolation = \"warm\"", &format!("isolation = \"{isolation}\""));
+        std::fs::write(&path, manifest).expect("write the manifest");
+        let mut instance = house.prepare("rules", Stage::Filter, settings).expect("prepare rules").instance();
+        assert_eq!(instance.filter(&alert), Ok(domain::decision::Verdict::Keep));
+        let micros = micros_per_call(calls, || drop(black_box(instance.filter(black_box(&alert)))));
+        println!("rules with two rules, {isolation}: {micros:.2} µs");
+    }
+}
+
 #[test]
 #[ignore = "prints what calls cost"]
 fn a_call_with_three_fields_costs() {

@@ -2,20 +2,19 @@
 
 mod house;
 
+use domain::action::{Action, ActionResult, Change, Risk, Step};
 use domain::alert::Severity;
-use domain::command::Priority;
 use domain::contact::Contact;
 use domain::decision::Stage;
-use domain::id::IncidentId;
 use domain::inbound::{Inbound, Method};
-use domain::incident::Incident;
-use domain::installation::User;
+use domain::interaction::{About, Came, Interaction, Receipt, Said, Wish};
 use domain::page::{Choice, Delivery, HttpResponse, Purpose, Request, Response};
 use domain::time::Millis;
-use house::{House, full_alert, said};
-use ports::plugin::{IncidentView, Page};
+use house::{House, full_alert, said, user, view};
+use ports::CallFailure;
+use ports::plugin::{IncidentEvent, Page};
 
-const HOOKS: &str = r#""normalize", "enrich", "filter", "dedupe", "route", "notify""#;
+const HOOKS: &str = r#""normalize", "enrich", "filter", "dedupe", "route", "notify", "automate", "interact""#;
 
 fn seen(reads: &str, settings: &str) -> String {
     let house = House::new();
@@ -80,52 +79,6 @@ fn enrich_and_dedupe_see_the_same_fields() {
     assert_eq!((grouping.incident_key.as_str(), grouping.reason.as_str()), ("all", expected));
 }
 
-fn user() -> User {
-    User {
-        id: "alice".into(),
-        name: "Alice".into(),
-        time_zone: "Europe/Rome".into(),
-        language: "it".into(),
-        contacts: Vec::new(),
-        admin: false,
-        break_glass: false,
-    }
-}
-
-fn view() -> IncidentView {
-    let incident = Incident {
-        id: IncidentId(7),
-        team: "shop".into(),
-        key: "checkout".into(),
-        title: "Checkout is slow".into(),
-        status: domain::alert::Status::Firing,
-        severity: Severity::Critical,
-        priority: Some(Priority::P2),
-        service: Some("checkout".into()),
-        routing_key: Some("shop".into()),
-        opened_at: Millis(5000),
-        acknowledged_at: None,
-        resolved_at: None,
-        last_alert_at: Millis(6000),
-        alert_count: 3,
-        entity_count: 1,
-        acknowledged_severity: None,
-        firing: [0, 0, 0, 1],
-        responders: vec!["alice".into()],
-        labels: full_alert().labels,
-        links: full_alert().links,
-        related: Vec::new(),
-        integration: None,
-        default_route: false,
-        own: false,
-        route_due: true,
-        routed_severity: None,
-        version: 1,
-    };
-    let url = Some("https://reveille.example/i/7".into());
-    IncidentView { incident, url, responders: vec![user()], alerts: vec![full_alert()] }
-}
-
 #[test]
 fn only_declared_fields_of_an_incident_cross_the_boundary() {
     let always = "id=7; status=Status::Firing; severity=Severity::Critical; alert_count=3";
@@ -151,6 +104,65 @@ fn only_declared_fields_of_an_incident_cross_the_boundary() {
         let destinations = plugin.instance().route(&view()).unwrap();
         assert_eq!(destinations[0].reason, format!("{always}{expected}"), "{reads}");
     }
+}
+
+#[test]
+fn an_incidents_event_comes_whole_and_its_incident_as_declared() {
+    let house = House::new();
+    house.install("dump", "dump", HOOKS, "reads = [\"incident.title\"]\n");
+    let mut instance = house.prepare("dump", Stage::Automate, "{}").unwrap().instance();
+    let finished = ActionResult { key: "restart".into(), ok: false, output: "no such host".into(), response: Some(404) };
+    for (change, told) in [
+        (Change::Opened, "opened"),
+        (Change::SeverityChanged(Severity::Error), "severity-changed Severity::Error"),
+        (Change::Acknowledged("alice".into()), "acknowledged alice Alice Europe/Rome"),
+        (Change::Acknowledged("gone".into()), "acknowledged gone gone UTC"),
+        (Change::Escalated(2), "escalated 2"),
+        (Change::ActionFinished(finished), "action-finished restart false no such host Some(404)"),
+    ] {
+        let actions = instance.automate(&IncidentEvent { at: Millis(7000), change, incident: view() }).unwrap();
+        let always = "id=7; status=Status::Firing; severity=Severity::Critical; alert_count=3; title=Checkout is slow";
+        let note = Step::AddNote(format!("at=7000; change={told}; {always}"));
+        assert_eq!(actions, [Action { key: "note".into(), step: note, risk: Risk::Safe, reason: "as seen".into() }]);
+    }
+}
+
+#[test]
+fn what_people_say_outside_is_read_and_answered() {
+    let house = House::new();
+    house.install("dump", "dump", HOOKS, "headers = [\"X-Sig\"]\n");
+    let mut instance = house.prepare("dump", Stage::Interact, "{}").unwrap().instance();
+    let header = |name: &str| (name.to_owned(), "1".to_owned());
+    let inbound = Inbound {
+        id: "in-1".into(),
+        received_at: Millis(4000),
+        method: Method::Post,
+        url: "https://reveille.example/in/***".into(),
+        path: Vec::new(),
+        query: Vec::new(),
+        headers: vec![header("x-other"), header("x-sig")],
+        body: b"t1\npage m7".to_vec(),
+    };
+    let said = |wish| {
+        let actor = Some(Contact { kind: "chat".into(), address: "U1".into() });
+        Said { about: About::Latest, actor, wish }
+    };
+    let seen =
+        "id=in-1; received_at=4000; method=Method::Post; url=https://reveille.example/in/***; path=; headers=x-sig:1; body=t1\npage m7";
+    let expected = Interaction {
+        commands: vec![said(Wish::AddNote(seen.into())), said(Wish::Choose("t1".into()))],
+        receipts: vec![Receipt { page: "m7".into(), delivered: true, reason: None }],
+    };
+    assert_eq!(instance.read(&inbound).unwrap(), expected);
+    let results = [Came::Done("Acknowledged".into()), Came::Refused("too late".into()), Came::UnknownActor];
+    let reply = instance.answer(&inbound, &results).unwrap().unwrap();
+    let body = "in-1: CommandResult::Done(\"Acknowledged\"), CommandResult::Refused(\"too late\"), CommandResult::UnknownActor";
+    assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (200, body));
+
+    // Sixteen commands are the most, and the guest adds one of its own.
+    let lines = |count: usize| Inbound { body: "t\n".repeat(count).into_bytes(), ..inbound.clone() };
+    assert_eq!(instance.read(&lines(15)).unwrap().commands.len(), 16);
+    assert_eq!(instance.read(&lines(16)), Err(CallFailure::Trapped("gave 17 commands, and 16 are the most".into())));
 }
 
 fn page() -> Page {

@@ -57,7 +57,6 @@ fn manifest_and_component_have_to_agree() {
     assert_eq!(why, "plugin.wasm exports the hook `enrich`: add \"enrich\" to `hooks` in plugin.toml");
     let why = refusal("quick", r#""filter", "enrich""#, Stage::Notify, "");
     assert_eq!(why, "is used to notify, and does not answer that; it answers: filter, enrich");
-    assert!(refusal("quick", r#""filter", "enrich""#, Stage::Filter, "state = true").contains("does not keep yet"));
 }
 
 #[test]
@@ -66,6 +65,21 @@ fn settings_that_the_plugin_does_not_take_are_refused() {
     house.install("mischief", "mischief", MISCHIEF_HOOKS, MISCHIEF_ASKS);
     assert_eq!(house.refused("mischief", Stage::Filter, &doing("refuse")), "does not take its settings: /do: not today");
     assert!(house.refused("mischief", Stage::Filter, &doing("widen")).contains("wants to read `details`"));
+}
+
+/// Guards against settings that reach a plugin unchecked: this guest takes anything.
+#[test]
+fn settings_that_do_not_fit_the_manifests_schema_are_refused() {
+    let house = House::new();
+    let schema = "[settings]\ntype = \"object\"\nadditionalProperties = false\nproperties.team.type = \"string\"\n";
+    house.install("quick", "quick", r#""filter", "enrich""#, schema);
+    assert!(house.prepare("quick", Stage::Filter, r#"{"team":"shop"}"#).is_ok());
+    assert_eq!(
+        house.refused("quick", Stage::Filter, r#"{"team":7}"#),
+        "has settings that do not fit its schema: /team: 7 has to be a string"
+    );
+    house.install("quick", "quick", r#""filter", "enrich""#, "[settings]\ntype = \"objct\"\n");
+    assert!(house.refused("quick", Stage::Filter, "{}").starts_with("plugin.toml: [settings] is no JSON Schema"));
 }
 
 #[test]
@@ -98,7 +112,7 @@ fn the_list_of_plugins_holds_the_broken_ones_too() {
 #[test]
 fn a_second_start_compiles_nothing_and_one_digest_has_one_image() {
     let house = House::new();
-    house.install("dump", "dump", r#""normalize", "enrich", "filter", "dedupe", "route", "notify""#, "");
+    house.install("dump", "dump", r#""normalize", "enrich", "filter", "dedupe", "route", "notify", "automate", "interact""#, "");
     let images = || {
         let all = fs::read_dir(house.dir.path().join("cache")).unwrap().map(|entry| entry.unwrap());
         all.filter(|entry| entry.file_name().to_string_lossy().ends_with(".native")).map(|e| e.metadata().unwrap().modified().unwrap())

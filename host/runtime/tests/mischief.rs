@@ -140,7 +140,11 @@ fn assets_are_read_in_parts() {
     std::fs::create_dir_all(house.plugin("mischief").join("rules")).unwrap();
     std::fs::write(house.plugin("mischief").join("rules/a.yml"), "abcdef").unwrap();
     assert_eq!(said(house.mischief("assets").filter(&full_alert()).unwrap()), "rules/a.yml:6 cde");
-    assert!(house.sandbox.assets_digest("mischief").unwrap().is_some());
+    // Its files are part of what it is.
+    let digest = || house.sandbox.installed_package("mischief").unwrap().digest().to_owned();
+    let before = digest();
+    std::fs::write(house.plugin("mischief").join("rules/a.yml"), "abcdeg").unwrap();
+    assert_ne!(digest(), before);
 }
 
 #[test]
@@ -209,6 +213,10 @@ fn rejections_do_not_count_and_failures_switch_the_plugin_off_until_a_trial_succ
     let mut rejecting = house.mischief("reject");
     for _ in 0..5 {
         assert_eq!(rejecting.filter(&full_alert()), Err(CallFailure::Rejected("not mine".into())));
+    }
+    let mut lacking = house.mischief("lack");
+    for _ in 0..5 {
+        assert_eq!(lacking.filter(&full_alert()), Err(CallFailure::Unavailable("no table".into())));
     }
     let mut failing = house.mischief("fail");
     for _ in 0..3 {

@@ -72,7 +72,7 @@ fn rows(count: u64, entity: u64, plugin: &Arc<PluginRef>) -> (DecisionRow, Alert
         counted: true,
         suppressed_until: None,
         expires_at: alert.expires_at,
-        alert: alert.clone(),
+        alert: Arc::new(alert.clone()),
         last_decision: id,
     };
     let decision = Decision {
@@ -81,7 +81,7 @@ fn rows(count: u64, entity: u64, plugin: &Arc<PluginRef>) -> (DecisionRow, Alert
         revision: Revision(1),
         team: "shop".into(),
         integration: Some("shop-prometheus".into()),
-        alert,
+        alert: Arc::new(alert),
         verdict: Verdict::Keep,
         grouping: Some(Grouping {
             incident_key: "checkout".into(),

@@ -1,7 +1,7 @@
 //! How values stand in rows. What the hot path writes is postcard behind one byte that names its format; the rest is JSON, which forgives
 //! an added field and can be read with any SQL shell; what is queried stands in columns of its own.
 
-use domain::id::{AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId};
+use domain::id::{ActionId, AlertId, DeadLetterId, DecisionId, EventId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId};
 use domain::time::Millis;
 use ports::StoreError;
 use rusqlite::Row;
@@ -13,13 +13,24 @@ use serde::{Deserialize, Serialize};
 /// The format of packed values. postcard does not describe itself: a change of any packed type of `domain` needs the next number here,
 /// the old type beside the new one, and a migration or a reader for both.
 const FORMAT: u8 = 1;
+/// The format of what a decision says besides its alert, since a repeat cites another.
+const DECISION_FORMAT: u8 = 2;
 
 pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The value behind a format byte.
 pub(crate) fn pack<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    pack_as(FORMAT, doing, value)
+}
+
+/// [`pack`] for what a decision says besides its alert.
+pub(crate) fn pack_decision<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
+    pack_as(DECISION_FORMAT, doing, value)
+}
+
+fn pack_as<T: Serialize>(format: u8, doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(1024);
-    bytes.push(FORMAT);
+    bytes.push(format);
     postcard::to_extend(value, bytes).map_err(|error| StoreError::Abandoned(format!("cannot {doing}: {error}")))
 }
 
@@ -30,6 +41,32 @@ pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError>
         Some((format, _)) => Err(format!("it is packed in format {format}, this version knows {FORMAT}").into()),
         None => Err("it is empty".into()),
     }
+}
+
+/// What [`pack_decision`] packed, or what was packed as `O` before there were repeats.
+pub(crate) fn unpack_decision<T: DeserializeOwned, O: DeserializeOwned + Into<T>>(bytes: &[u8]) -> Result<T, BoxedError> {
+    match bytes.split_first() {
+        Some((&DECISION_FORMAT, packed)) => Ok(postcard::from_bytes(packed)?),
+        _ => unpack::<O>(bytes).map(Into::into),
+    }
+}
+
+/// What [`pack`] packed, or JSON as it was before.
+pub(crate) fn unpack_or_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError> {
+    match bytes.first() {
+        Some(b'{') => Ok(serde_json::from_slice(bytes)?),
+        _ => unpack(bytes),
+    }
+}
+
+/// Reads a packed column.
+pub(crate) fn read_packed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    unpack(row.get_ref(column)?.as_blob()?).map_err(|error| unreadable(column, Type::Blob, error))
+}
+
+/// Reads a column that is packed, or JSON as it was before.
+pub(crate) fn read_packed_or_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    unpack_or_json(row.get_ref(column)?.as_bytes()?).map_err(|error| unreadable(column, Type::Blob, error))
 }
 
 /// A value as JSON text.
@@ -70,7 +107,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(AlertId, DeadLetterId, DecisionId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId);
+numbers!(ActionId, AlertId, DeadLetterId, DecisionId, EventId, IncidentId, JournalId, OutboxId, OverrideId, Revision, RunId);
 
 impl Number for domain::id::AuditId {
     fn stored(self) -> i64 {

@@ -2,6 +2,7 @@
 //!
 //! A case gets a fresh [`Subject`] and opens, drops and opens again what it stores. Cases panic where the subject is wrong.
 
+mod actions;
 mod alerts;
 mod faults;
 mod incidents;
@@ -37,7 +38,7 @@ pub type Case = (&'static str, fn(&dyn Subject));
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, incidents::CASES, pages::CASES, installation::CASES, jobs::CASES, journal::CASES, state::CASES].concat()
+    [alerts::CASES, incidents::CASES, pages::CASES, actions::CASES, installation::CASES, jobs::CASES, journal::CASES, state::CASES].concat()
 }
 
 /// The cases for a subject that can plant faults.

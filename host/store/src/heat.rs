@@ -2,7 +2,9 @@
 //! its memory is right as long as a rollback takes back what the job put here.
 
 use crate::rows::alert::AlertRow;
+use crate::rows::decision::Core;
 use crate::statement;
+use domain::alert::Alert;
 use domain::id::{DecisionId, TeamId};
 use hashlink::LruCache;
 use ports::StoreError;
@@ -22,10 +24,12 @@ pub(crate) enum Counter {
     DeadLetter,
     Override,
     Epoch,
+    Event,
+    Action,
 }
 
 impl Counter {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Cursor,
         Self::Decisions,
         Self::Alert,
@@ -35,6 +39,8 @@ impl Counter {
         Self::DeadLetter,
         Self::Override,
         Self::Epoch,
+        Self::Event,
+        Self::Action,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -48,6 +54,8 @@ impl Counter {
             Self::DeadLetter => "dead-letter",
             Self::Override => "override",
             Self::Epoch => "epoch",
+            Self::Event => "event",
+            Self::Action => "action",
         }
     }
 
@@ -75,8 +83,23 @@ pub(crate) struct Heat {
     limit_bytes: usize,
     /// Alerts that this job wrote.
     touched: Vec<u64>,
-    /// The packed alerts of the decisions that this job added.
-    fresh: HashMap<u64, Arc<[u8]>>,
+    /// The decisions that this job added.
+    fresh: HashMap<u64, Fresh>,
+}
+
+/// What a decision that was just added holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Fresh {
+    pub alert: Arc<Alert>,
+    /// Where its content stands: in its own row, or in the one that it repeats.
+    pub content: Content,
+}
+
+/// The row in which a decision's content stands, and what that is but for the alert.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub decision: DecisionId,
+    pub core: Arc<Core>,
 }
 
 impl Heat {
@@ -168,13 +191,13 @@ impl Heat {
         self.fresh.clear();
     }
 
-    /// The packed alert of a decision was added by this job.
-    pub fn decided(&mut self, id: DecisionId, alert: Arc<[u8]>) {
-        self.fresh.insert(id.0, alert);
+    /// A decision was added by this job.
+    pub fn decided(&mut self, id: DecisionId, fresh: Fresh) {
+        self.fresh.insert(id.0, fresh);
     }
 
-    /// The packed alert of a decision that this job added.
-    pub fn fresh(&self, id: DecisionId) -> Option<&Arc<[u8]>> {
+    /// A decision that this job added.
+    pub fn fresh(&self, id: DecisionId) -> Option<&Fresh> {
         self.fresh.get(&id.0)
     }
 

@@ -1,5 +1,6 @@
 //! The ports' reads and writes on one connection. Readers see the file; the writer's transaction sees its memory first.
 
+pub(crate) mod action;
 pub(crate) mod alert;
 pub(crate) mod dead_letter;
 pub(crate) mod decision;
@@ -10,10 +11,11 @@ mod state;
 
 use crate::codec::Number;
 use crate::heat::{Counter, Heat};
+use domain::automation::{QueuedEvent, StoredAction};
 use domain::escalation::Run;
 use domain::id::{
-    AlertId, AuditId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision, RotationId, RunId,
-    TeamId,
+    ActionId, AlertId, AuditId, DeadLetterId, DecisionId, EventId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision,
+    RotationId, RunId, TeamId, UserId,
 };
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};
@@ -22,7 +24,8 @@ use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::{
-    AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
+    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter,
+    StoreError, Tx, View,
 };
 use rusqlite::Connection;
 use std::cell::RefCell;
@@ -58,19 +61,19 @@ impl Source for Reader<'_> {
         counter.read(self.0)
     }
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
-        alert::by_entity(self.0, team, entity)?.map(|row| row.state()).transpose()
+        Ok(alert::by_entity(self.0, team, entity)?.map(|row| row.state()))
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
-        alert::by_id(self.0, id)?.map(|row| row.state()).transpose()
+        Ok(alert::by_id(self.0, id)?.map(|row| row.state()))
     }
 }
 
 impl Writer<'_> {
-    fn warm(&self, found: Option<alert::AlertRow>) -> Result<Option<AlertState>> {
-        let Some(row) = found else { return Ok(None) };
-        let state = row.state()?;
+    fn warm(&self, found: Option<alert::AlertRow>) -> Option<AlertState> {
+        let row = found?;
+        let state = row.state();
         self.heat.borrow_mut().remember(Arc::new(row));
-        Ok(Some(state))
+        Some(state)
     }
 }
 
@@ -84,15 +87,15 @@ impl Source for Writer<'_> {
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
         let known = self.heat.borrow_mut().alert(team, entity);
         match known {
-            Some(row) => row.state().map(Some),
-            None => self.warm(alert::by_entity(self.on, team, entity)?),
+            Some(row) => Ok(Some(row.state())),
+            None => Ok(self.warm(alert::by_entity(self.on, team, entity)?)),
         }
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
         let known = self.heat.borrow_mut().alert_by_id(id.0);
         match known {
-            Some(row) => row.state().map(Some),
-            None => self.warm(alert::by_id(self.on, id)?),
+            Some(row) => Ok(Some(row.state())),
+            None => Ok(self.warm(alert::by_id(self.on, id)?)),
         }
     }
 }
@@ -212,6 +215,36 @@ impl<S: Source> View for Rows<S> {
     fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>> {
         state::of_space(self.0.on(), space)
     }
+    fn events_due(&self, now: Millis, limit: u32) -> Result<Vec<QueuedEvent>> {
+        action::events_due(self.0.on(), now, limit)
+    }
+    fn event(&self, id: EventId) -> Result<Option<QueuedEvent>> {
+        action::event(self.0.on(), id)
+    }
+    fn next_event_due(&self) -> Result<Option<Millis>> {
+        action::next_event_due(self.0.on())
+    }
+    fn action(&self, id: ActionId) -> Result<Option<StoredAction>> {
+        action::by_id(self.0.on(), id)
+    }
+    fn actions_of(&self, incident: IncidentId) -> Result<Vec<StoredAction>> {
+        action::of_incident(self.0.on(), incident)
+    }
+    fn actions(&self, filter: &ActionFilter) -> Result<Vec<StoredAction>> {
+        action::list(self.0.on(), filter)
+    }
+    fn actions_due(&self, now: Millis, limit: u32) -> Result<Vec<StoredAction>> {
+        action::due(self.0.on(), now, limit)
+    }
+    fn next_action_due(&self) -> Result<Option<Millis>> {
+        action::next_due(self.0.on())
+    }
+    fn outbox_by_reference(&self, reference: &str) -> Result<Option<Outbox>> {
+        page::outbox_by_reference(self.0.on(), reference)
+    }
+    fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
+        page::last_told(self.0.on(), user)
+    }
     fn generations(&self) -> Result<Generations> {
         state::generations(self.0.on())
     }
@@ -313,6 +346,30 @@ impl Tx for Rows<Writer<'_>> {
     }
     fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64> {
         state::delete_expired(self.0.on, now, limit)
+    }
+    fn new_event_id(&mut self) -> Result<EventId> {
+        Ok(self.0.number(Counter::Event))
+    }
+    fn put_event(&mut self, event: &QueuedEvent) -> Result<()> {
+        action::put_event(self.0.on, event)
+    }
+    fn delete_event(&mut self, id: EventId) -> Result<()> {
+        action::delete_event(self.0.on, id)
+    }
+    fn new_action_id(&mut self) -> Result<ActionId> {
+        Ok(self.0.number(Counter::Action))
+    }
+    fn add_action(&mut self, row: &StoredAction) -> Result<bool> {
+        action::add(self.0.on, row)
+    }
+    fn put_action(&mut self, row: &StoredAction) -> Result<()> {
+        action::put(self.0.on, row)
+    }
+    fn add_once(&mut self, key: &str, at: Millis) -> Result<bool> {
+        action::add_once(self.0.on, key, at)
+    }
+    fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
+        action::forget_once(self.0.on, until, limit)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         state::count_generations(self.0.on, partitions)

@@ -103,13 +103,13 @@ macro_rules! tables {
 }
 
 tables! {
-    DECISION "decision" 1 appended: id Int, at Int, team Text, incident Int, alert Blob, rest Blob;
+    DECISION "decision" 1 appended: id Int, at Int, team Text, incident Int, repeats Int, alert Blob, rest Blob;
     DONE "done" 1 appended: id Int;
     ALERT "alert" 1 changed: id Int, last_decision Int, last_at Int, first_at Int, count Int, status Word, severity Word, counted Int,
         waiting Int, suppressed_until Int, expires_at Int, wake_at Int, incident Int, team Text, entity Text, key Text, integration Text,
         alert Blob;
     WINDOW "alert_window" 2 changed: team Text, key Text, arrivals Word;
-    INCIDENT "incident" 1 changed: id Int, team Text, open Int, route_due Int, body Word;
+    INCIDENT "incident" 1 changed: id Int, team Text, open Int, route_due Int, body Blob;
     OPEN_INCIDENT "open_incident" 2 changed: team Text, key Text, incident Int;
     TIMELINE "timeline" 1 appended: id Int, incident Int, at Int, kind Word, text Text, actor Word, cause Word;
     RUN "run" 1 changed: id Int, incident Int, due_at Int, body Word;
@@ -124,6 +124,9 @@ tables! {
     HOST_SECRET "host_secret" 1 changed: name Text, value Blob;
     PLUGIN_STATE "plugin_state" 2 changed: space Text, key Text, counter Int, value Blob, version Int, expires_at Int;
     GENERATION "generation" 1 changed: partition Int, value Int;
+    EVENT "incident_event" 1 changed: id Int, due_at Int, body Word;
+    ACTION "action" 1 changed: id Int, incident Int, plugin Text, key Text, state Word, due_at Int, body Word;
+    ONCE "once" 1 changed: key Text, at Int;
     COUNTER "counter" 1 changed: name Word, value Int;
 }
 

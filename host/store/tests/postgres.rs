@@ -165,7 +165,7 @@ fn append_only_tables_refuse_update_delete_and_truncate() {
     drop(PostgresStore::open(&server(&cluster, cluster.port(), "kept"), StoreOptions::new(clock::real())).unwrap());
     cluster.sql(
         "INSERT INTO kept.audit VALUES (1, 0, 'host', 'a', 's', 'd'); INSERT INTO kept.configuration VALUES (1, 0, '{}'); \
-         INSERT INTO kept.timeline VALUES (1, 1, 0, 'opened', 't', '{}', NULL); INSERT INTO kept.decision VALUES (1, 0, 't', NULL, '', ''); \
+         INSERT INTO kept.timeline VALUES (1, 1, 0, 'opened', 't', '{}', NULL); INSERT INTO kept.decision VALUES (1, 0, 't', NULL, NULL, '', ''); \
          INSERT INTO kept.record VALUES (1, 1, '')",
     );
     for (table, column) in [("audit", "at"), ("configuration", "at"), ("timeline", "at"), ("decision", "at"), ("record", "version")] {

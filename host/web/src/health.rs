@@ -40,10 +40,25 @@ struct Readiness {
     cursor: u64,
     queued: u64,
     checks: Vec<Check>,
+    queues: Vec<Queue>,
+}
+
+#[derive(Debug, Serialize)]
+struct Queue {
+    name: &'static str,
+    depth: u64,
+    limit: u64,
 }
 
 async fn ready(State(app): State<App>) -> Response {
-    let checks = vec![store_check(&app).await, journal_check(&app), configuration_check(&app), doors_check(&app), draining_check(&app)];
+    let checks = vec![
+        store_check(&app).await,
+        journal_check(&app),
+        configuration_check(&app),
+        doors_check(&app),
+        hot_check(&app),
+        draining_check(&app),
+    ];
     let backlog = app.parts.commands.backlog();
     let readiness = Readiness {
         ready: checks.iter().all(|check| check.ok),
@@ -52,6 +67,7 @@ async fn ready(State(app): State<App>) -> Response {
         cursor: backlog.cursor.0,
         queued: backlog.queued,
         checks,
+        queues: app.parts.commands.queues().into_iter().map(|(name, depth, limit)| Queue { name, depth, limit }).collect(),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
@@ -91,6 +107,16 @@ fn configuration_check(app: &App) -> Check {
 fn doors_check(app: &App) -> Check {
     let overload = app.parts.commands.overload();
     Check { name: "doors", ok: overload.is_none(), detail: overload.unwrap_or_else(|| "take alerts in".into()) }
+}
+
+/// Never a reason to take no alerts in: the store is truth.
+fn hot_check(app: &App) -> Check {
+    let status = (app.parts.hot)();
+    let detail = match status.degraded {
+        Some(why) => format!("hot state: degraded: {why}"),
+        None => format!("{} writes wait", status.waiting),
+    };
+    Check { name: "hot state", ok: true, detail }
 }
 
 fn draining_check(app: &App) -> Check {

@@ -25,7 +25,7 @@ mod throttle;
 pub use app::{openapi, router};
 pub use parts::{
     Applied, Backlog, BundleFile, Change, ChangeKind, CommandFailure, CommandOutcome, Commands, ConfigProblem, Configure, ConfigureError,
-    LinkFailure, PageLink, PageLinks, Plan, WebParts,
+    LinkFailure, PageLink, PageLinks, Plan, PluginFile, PluginVersionRow, Trial, VersionChange, VersionWanted, Versions, WebParts,
 };
 pub use password::hash as hash_password;
 pub use principal::{Action, Principal, Teams, Way};

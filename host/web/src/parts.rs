@@ -3,6 +3,7 @@
 use domain::command::Command;
 use domain::id::{DeadLetterId, IncidentId, JournalId, Revision, UserId};
 use domain::time::Millis;
+use ports::hot::HotStatus;
 use ports::{BoxFuture, Clock, Journal, Live, PluginHost, Store, Wakes};
 use serde::Serialize;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub struct WebParts {
     pub plugin_host: Arc<dyn PluginHost>,
     pub commands: Arc<dyn Commands>,
     pub configure: Arc<dyn Configure>,
+    pub versions: Arc<dyn Versions>,
     pub links: Arc<dyn PageLinks>,
     /// How people reach this server, without a slash at its end, such as `https://reveille.example.org`.
     pub public_url: String,
@@ -27,6 +29,8 @@ pub struct WebParts {
     pub stopping: watch::Receiver<bool>,
     /// Writes the metrics in Prometheus' text format; `None`: `/metrics` is not served here.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    /// How hot state is.
+    pub hot: Arc<dyn Fn() -> HotStatus + Send + Sync>,
 }
 
 /// What became of a command that was journaled and committed.
@@ -70,6 +74,10 @@ pub trait Commands: Send + Sync {
     fn backlog(&self) -> Backlog;
     /// Why senders are answered 503 at the moment; `None`: they are not.
     fn overload(&self) -> Option<String>;
+    /// Every queue of the alert path: its name, its depth and its bound.
+    fn queues(&self) -> Vec<(&'static str, u64, u64)> {
+        Vec::new()
+    }
 }
 
 /// A document of a configuration.
@@ -136,6 +144,12 @@ pub struct Applied {
 pub enum ConfigureError {
     #[error("the configuration has {} problems", .0.len())]
     Problems(Vec<ConfigProblem>),
+    /// A version of a plugin was refused at this step, and why, with the fix.
+    #[error("refused at the step `{step}`: {reason}")]
+    Refused { step: &'static str, reason: String, examples: Vec<String> },
+    /// There is no such plugin, or no such version of it.
+    #[error("{0}")]
+    Unknown(String),
     /// Somebody else applied another one meanwhile.
     #[error("the configuration in force is revision {current}, not {expected}")]
     Conflict { expected: Revision, current: Revision },
@@ -156,6 +170,105 @@ pub trait Configure: Send + Sync {
     ) -> BoxFuture<'static, Result<Applied, ConfigureError>>;
     /// The documents in force.
     fn export(&self) -> BoxFuture<'static, Result<(Revision, Vec<BundleFile>), ConfigureError>>;
+}
+
+/// A file of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginFile {
+    /// `/` between folders, such as `plugin.toml` or `rules/a.yml`.
+    pub path: String,
+    pub content: Vec<u8>,
+}
+
+/// Which version of a plugin to put in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionWanted {
+    /// The one that was sent. `force`: even if it fails on alerts that the one in force handles.
+    Sent { files: Vec<PluginFile>, force: bool },
+    /// As [`VersionWanted::Sent`], and nothing is put in force.
+    Tried { files: Vec<PluginFile> },
+    /// The one before, or the one with this digest, of which the first 8 digits or more are enough.
+    Before { digest: Option<String> },
+    /// What lies in the plugins' folder, now and at each apply to come.
+    Installed,
+}
+
+/// What a candidate would do otherwise, on alerts and incidents that really came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Trial {
+    /// Bodies on which a normalizer was tried.
+    pub bodies: usize,
+    /// Alerts on which the stages before the commit were tried.
+    pub alerts: usize,
+    /// Incidents on which the route was tried.
+    pub incidents: usize,
+    /// Bodies of which other events would be made.
+    pub other_events: usize,
+    /// Bodies whose alerts would have other entities: recoveries of what is open would not find it.
+    pub other_entities: usize,
+    /// Alerts that would be kept, suppressed or dropped otherwise.
+    pub other_verdicts: usize,
+    /// Alerts that would belong to another incident.
+    pub other_incidents: usize,
+    /// Alerts that would be edited otherwise.
+    pub other_edits: usize,
+    /// Incidents that would be routed otherwise.
+    pub other_routes: usize,
+    /// Fails where the version in force answers.
+    pub fails: usize,
+    /// Answers where the version in force fails.
+    pub mends: usize,
+    /// There was no time for the whole sample.
+    pub cut_short: bool,
+    /// Up to ten differences in words, failures first.
+    pub examples: Vec<String>,
+}
+
+/// What came of a wanted version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct VersionChange {
+    /// The revision in force now.
+    #[schema(value_type = u64)]
+    pub revision: Revision,
+    pub name: String,
+    /// As its manifest calls it.
+    pub version: String,
+    /// Hex SHA-256 over component, manifest and assets.
+    pub digest: String,
+    /// Whether it is in force now.
+    pub in_force: bool,
+    /// Where it is used, such as `dedupe of pipeline default`.
+    pub places: Vec<String>,
+    /// What works but is probably not meant.
+    pub warnings: Vec<String>,
+    pub trial: Option<Trial>,
+}
+
+/// A version of a plugin that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PluginVersionRow {
+    /// Hex SHA-256 over component, manifest and assets.
+    pub digest: String,
+    pub version: String,
+    /// When it came, and who brought it.
+    pub kept_at: String,
+    pub kept_by: String,
+    pub in_force: bool,
+    /// Since when it is in force, and by whom; `null` where it is not.
+    pub since: Option<String>,
+    pub by: Option<String>,
+    /// It stays although another lies in the plugins' folder.
+    pub pinned: bool,
+    /// Where it is used, such as `dedupe of pipeline default`.
+    pub places: Vec<String>,
+}
+
+/// Versions of plugins, put in force one plugin at a time.
+pub trait Versions: Send + Sync {
+    /// Verifies, compiles, configures and tries a version, and puts it in force as a new revision. Writes its own audit row, by `actor`.
+    fn change(&self, plugin: String, wanted: VersionWanted, actor: String) -> BoxFuture<'static, Result<VersionChange, ConfigureError>>;
+    /// The versions of a plugin that are kept, the one in force first, then the newest.
+    fn list(&self, plugin: String) -> BoxFuture<'static, Result<Vec<PluginVersionRow>, ConfigureError>>;
 }
 
 /// What a link in a page stands for.

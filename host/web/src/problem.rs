@@ -231,6 +231,20 @@ impl From<ConfigureError> for Problem {
                 problem.problems = problems;
                 problem
             }
+            ConfigureError::Refused { step, reason, examples } => {
+                let mut problem = Self::invalid(
+                    format!("The plugin was refused at the step `{step}`: {reason}. The version in force stays."),
+                    if step == "trial" { "Correct it, or send it with `force`." } else { "Correct the plugin and send it again." },
+                );
+                problem.kind = "urn:reveille:problem:plugin";
+                problem.problems = examples.into_iter().map(|message| ConfigProblem { file: None, line: None, message }).collect();
+                problem
+            }
+            ConfigureError::Unknown(what) => {
+                let mut problem = Self::not_found("version");
+                problem.detail = what;
+                problem
+            }
             ConfigureError::Conflict { .. } => {
                 Self::conflict(format!("Somebody applied another configuration meanwhile: {error}. The one in force stays."))
             }

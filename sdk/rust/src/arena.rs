@@ -4,8 +4,8 @@
 //! vain. The arena hands out memory by moving a mark and takes it back by counting: **when the last living allocation is freed, the mark
 //! goes back to the start.** Nothing is reset that is alive, so this is safe whatever a plugin keeps; something kept from a call only
 //! pins the arena until it is freed, and what does not fit meanwhile comes from the default allocator. Until `configure` has ended the
-//! arena is shut, so that settings, which stay, never pin it. The arena lies in static memory: a call that fits never grows the guest's
-//! memory, which is what makes fresh instances cheap.
+//! arena is shut and another one is used, so that settings, which stay, never pin it. Both lie in static memory: settings and calls that
+//! fit never grow the guest's memory, which is what makes fresh instances cheap.
 #![allow(unsafe_code, reason = "a global allocator is unsafe by its signature; each block says why it holds")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,6 +13,10 @@ use std::cell::{Cell, UnsafeCell};
 
 /// How much a call can take from the arena, in bytes. A 1 KB alert of 40 strings takes about 4 KiB.
 const ARENA_BYTES: usize = 64 * 1024;
+
+/// How much what stays can take, settings above all, in bytes.
+#[cfg(target_arch = "wasm32")]
+const LASTING_BYTES: usize = 128 * 1024;
 
 /// Aligned so that offsets and addresses agree on alignment up to 16, more than any type of the contract needs.
 #[repr(align(16))]
@@ -28,18 +32,62 @@ pub(crate) struct Arena<const BYTES: usize = ARENA_BYTES> {
     is_open: Cell<bool>,
 }
 
+/// The arena of calls, and the one of what stays: that of calls is asked first, as nearly all is done there.
+struct Heap<const CALLS: usize, const LASTING: usize> {
+    calls: Arena<CALLS>,
+    lasting: Arena<LASTING>,
+}
+
 // SAFETY: a guest of this contract has one thread (wasm32 without atomics), so nothing is shared between threads.
 #[cfg(target_arch = "wasm32")]
-unsafe impl Sync for Arena {}
+unsafe impl Sync for Heap<ARENA_BYTES, LASTING_BYTES> {}
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ARENA: Arena = Arena::new();
+static HEAP: Heap<ARENA_BYTES, LASTING_BYTES> = Heap::new();
 
-/// Opens the arena: from now on allocations are those of calls.
+/// Opens the arena of calls and shuts the other: from now on allocations are those of calls.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn open() {
-    ARENA.is_open.set(true);
+    HEAP.calls.is_open.set(true);
+    HEAP.lasting.is_open.set(false);
+}
+
+impl<const CALLS: usize, const LASTING: usize> Heap<CALLS, LASTING> {
+    const fn new() -> Self {
+        let lasting = Arena { is_open: Cell::new(true), ..Arena::new() };
+        Self { calls: Arena::new(), lasting }
+    }
+}
+
+// SAFETY: every pointer goes back to where it came from, because the regions and the system's memory do not overlap; each of the three
+// keeps the promises of an allocator.
+unsafe impl<const CALLS: usize, const LASTING: usize> GlobalAlloc for Heap<CALLS, LASTING> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match self.calls.bump(layout) {
+            Some(pointer) => pointer,
+            // SAFETY: the caller's promises are passed on, here and below.
+            None => unsafe { self.lasting.alloc(layout) },
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        match self.calls.offset(pointer) {
+            Some(offset) => self.calls.free(offset, layout.size()),
+            // SAFETY: as above.
+            None => unsafe { self.lasting.dealloc(pointer, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        let arena_is_its_own = self.calls.offset(pointer).is_some();
+        // SAFETY: as above. What is in an arena moves within it, or from it to the system.
+        unsafe {
+            if arena_is_its_own { self.calls.realloc(pointer, layout, new_size) } else { self.lasting.realloc(pointer, layout, new_size) }
+        }
+    }
 }
 
 impl<const BYTES: usize> Arena<BYTES> {
@@ -178,6 +226,33 @@ mod tests {
             arena.dealloc(early, layout(8, 1));
         }
         assert_eq!(arena.alive.get(), 0);
+    }
+
+    /// Guards against settings that pin the arena of calls, and against a pointer that goes back to the wrong place.
+    #[test]
+    fn what_stays_and_what_a_call_needs_lie_apart() {
+        let heap = Heap::<64, 64>::new();
+        // SAFETY: each pointer is used with its layout until it is freed or moved.
+        unsafe {
+            let settings = heap.alloc(layout(16, 1));
+            assert_eq!((heap.lasting.offset(settings), heap.calls.offset(settings)), (Some(0), None));
+            heap.calls.is_open.set(true);
+            heap.lasting.is_open.set(false);
+            let called = heap.alloc(layout(32, 1));
+            assert_eq!((heap.calls.offset(called), heap.lasting.offset(called)), (Some(0), None));
+            let overflow = heap.alloc(layout(60, 1));
+            assert_eq!((heap.calls.offset(overflow), heap.lasting.offset(overflow)), (None, None));
+            overflow.write_bytes(7, 60);
+            let moved = heap.realloc(called, layout(32, 1), 65);
+            assert_eq!((heap.calls.offset(moved), heap.calls.alive.get()), (None, 0));
+            heap.dealloc(moved, layout(65, 1));
+            heap.dealloc(overflow, layout(60, 1));
+            let again = heap.alloc(layout(8, 1));
+            assert_eq!(heap.calls.offset(again), Some(0));
+            heap.dealloc(again, layout(8, 1));
+            heap.dealloc(settings, layout(16, 1));
+        }
+        assert_eq!((heap.calls.alive.get(), heap.lasting.alive.get()), (0, 0));
     }
 
     /// A long random life: every living allocation keeps the bytes that were written into it.

@@ -7,7 +7,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a hook or [`new`](crate::Plugin::new) gave no result.
 ///
-/// Any [`std::error::Error`] becomes an *internal* error through `?`. What the sender or the operator got wrong is said with
+/// Any [`std::error::Error`] becomes an *internal* error through `?`; a table or a state that is unavailable becomes that. What the sender or the operator got wrong is said with
 /// [`Error::rejected`] and [`Error::setting`].
 ///
 /// ```
@@ -29,6 +29,7 @@ pub struct Error(Kind);
 enum Kind {
     Rejected(String),
     Internal(String),
+    Unavailable(String),
     Settings(Vec<Problem>),
 }
 
@@ -41,6 +42,12 @@ impl Error {
     /// The plugin is at fault; this counts towards its breaker.
     pub fn internal(message: impl Into<String>) -> Self {
         Self(Kind::Internal(message.into()))
+    }
+
+    /// Something that the plugin cannot do without is not to be had now: the stage's failure policy applies, the breaker does not count it.
+    /// `?` on a table or a state that is unavailable makes this.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self(Kind::Unavailable(message.into()))
     }
 
     /// A setting that fits the schema and still cannot be used; `pointer` is a JSON pointer into the settings such as `/rules/3/when`.
@@ -73,13 +80,16 @@ impl Error {
         match error {
             types::Error::Rejected(message) => Self::rejected(message),
             types::Error::Internal(message) => Self::internal(message),
+            types::Error::Unavailable(message) => Self::unavailable(message),
         }
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         match self.0 {
             Kind::Settings(problems) => problems,
-            Kind::Rejected(message) | Kind::Internal(message) => vec![Problem { pointer: String::new(), message }],
+            Kind::Rejected(message) | Kind::Internal(message) | Kind::Unavailable(message) => {
+                vec![Problem { pointer: String::new(), message }]
+            }
         }
     }
 }
@@ -87,7 +97,7 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
-            Kind::Rejected(message) | Kind::Internal(message) => f.write_str(message),
+            Kind::Rejected(message) | Kind::Internal(message) | Kind::Unavailable(message) => f.write_str(message),
             Kind::Settings(problems) => {
                 for (i, problem) in problems.iter().enumerate() {
                     let gap = if i == 0 { "" } else { "; " };
@@ -100,7 +110,7 @@ impl std::fmt::Display for Error {
 }
 
 /// So that `?` works on every library's error. For the same reason [`Error`] is not itself a `std::error::Error`.
-impl<E: std::error::Error> From<E> for Error {
+impl<E: std::error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();
@@ -109,8 +119,13 @@ impl<E: std::error::Error> From<E> for Error {
             message.push_str(&cause.to_string());
             source = cause.source();
         }
-        Self::internal(message)
+        if is_nobodys_fault(&error) { Self::unavailable(message) } else { Self::internal(message) }
     }
+}
+
+/// Whether the host said that something is not to be had now.
+fn is_nobodys_fault(error: &dyn std::any::Any) -> bool {
+    error.is::<crate::lookup::Unavailable>() || error.downcast_ref() == Some(&crate::state::StateError::Unavailable)
 }
 
 impl From<Error> for types::Error {
@@ -118,6 +133,7 @@ impl From<Error> for types::Error {
         match error.0 {
             Kind::Rejected(message) => Self::Rejected(message),
             Kind::Internal(message) => Self::Internal(message),
+            Kind::Unavailable(message) => Self::Unavailable(message),
             kind @ Kind::Settings(_) => Self::Internal(Error(kind).to_string()),
         }
     }

@@ -15,6 +15,8 @@ pub struct Manifest {
     pub lookups: &'static [&'static str],
     /// Where `lookups` stands.
     pub lookups_line: u32,
+    /// Whether it may remember.
+    pub state: bool,
     /// The request headers that it may see, in lower case.
     pub headers: &'static [&'static str],
     /// Where `headers` stands.

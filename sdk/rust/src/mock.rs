@@ -8,7 +8,9 @@ mod cases;
 pub(crate) mod imports;
 mod instance;
 mod json;
+pub(crate) mod state;
 
 pub use cases::{Case, cases};
 pub use imports::{Line, asset, forget, key, log_lines, lookup, lookup_unavailable};
 pub use instance::Instance;
+pub use state::{at, state_unavailable};

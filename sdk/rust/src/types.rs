@@ -1,6 +1,6 @@
 //! The plain values of the contract, as `wit/` defines them, with constructors and names.
 
-pub use crate::wire::automate::{Action, ActionResult, Change as IncidentChange, Risk, RunbookRun, Step, Thread};
+pub use crate::wire::automate::{Action, ActionResult, IncidentChange, Risk, RunbookRun, Step, Thread};
 pub use crate::wire::dedupe::{Grouping, Threshold};
 pub use crate::wire::enrich::Patch;
 pub use crate::wire::filter::{Suppression, Verdict};
@@ -59,6 +59,7 @@ names! {
     Status: "status" { Firing = "firing", Acknowledged = "acknowledged", Resolved = "resolved" }
     Priority: "priority" { P1 = "p1", P2 = "p2", P3 = "p3", P4 = "p4", P5 = "p5" }
     Urgency: "urgency" { Page = "page", Ticket = "ticket", Quiet = "quiet" }
+    Risk: "risk" { Safe = "safe", Reversible = "reversible", Dangerous = "dangerous" }
     Method: "method" { Get = "GET", Head = "HEAD", Post = "POST", Put = "PUT", Patch = "PATCH", Delete = "DELETE" }
 }
 
@@ -96,6 +97,75 @@ impl Destination {
     /// Only keep it for the record.
     pub fn quiet(target: Target, reason: impl Into<String>) -> Self {
         Self { target, urgency: Urgency::Quiet, reason: reason.into() }
+    }
+}
+
+impl IncidentChange {
+    /// The name of its case, as the contract spells it, such as `severity-changed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::AlertJoined => "alert-joined",
+            Self::SeverityChanged(_) => "severity-changed",
+            Self::Acknowledged(_) => "acknowledged",
+            Self::Unacknowledged => "unacknowledged",
+            Self::Reopened => "reopened",
+            Self::Resolved => "resolved",
+            Self::Escalated(_) => "escalated",
+            Self::ActionFinished(_) => "action-finished",
+        }
+    }
+}
+
+impl Action {
+    /// Something to do. Within an incident an action with the same key (at most 128 bytes) is done once.
+    ///
+    /// ```
+    /// use reveille_sdk::prelude::*;
+    ///
+    /// let call = HttpRequest::new(Method::Post, "https://hooks.example/restart");
+    /// let action = Action::new("restart", Step::Call(call), Risk::Reversible, "the pool is exhausted");
+    /// assert_eq!(action.risk.as_str(), "reversible");
+    /// ```
+    pub fn new(key: impl Into<String>, step: Step, risk: Risk, reason: impl Into<String>) -> Self {
+        Self { key: key.into(), step, risk, reason: reason.into() }
+    }
+}
+
+impl Command {
+    /// Something that the integration itself wants done.
+    pub fn new(subject: Subject, operation: Operation) -> Self {
+        Self { subject, actor: None, operation }
+    }
+
+    /// Says who wants it, as known outside: the host finds the user by a verified contact.
+    pub fn by(mut self, kind: impl Into<String>, address: impl Into<String>) -> Self {
+        self.actor = Some(Contact { kind: kind.into(), address: address.into() });
+        self
+    }
+}
+
+impl Interaction {
+    /// Nothing is asked for: a handshake, which only wants an answer.
+    pub fn nothing() -> Self {
+        Self { commands: Vec::new(), receipts: Vec::new() }
+    }
+
+    /// Commands, at most 16, done in order.
+    ///
+    /// ```
+    /// use reveille_sdk::prelude::*;
+    ///
+    /// let press = Command::new(Subject::Latest, Operation::Choose("t1".into())).by("chat", "U123");
+    /// assert_eq!(Interaction::commands([press]).commands.len(), 1);
+    /// ```
+    pub fn commands(commands: impl IntoIterator<Item = Command>) -> Self {
+        Self { commands: commands.into_iter().collect(), receipts: Vec::new() }
+    }
+
+    /// News about pages that were sent.
+    pub fn receipts(receipts: impl IntoIterator<Item = Receipt>) -> Self {
+        Self { commands: Vec::new(), receipts: receipts.into_iter().collect() }
     }
 }
 
@@ -144,13 +214,13 @@ impl HttpRequest {
 
     /// Has the egress add `Authorization: Bearer` with this secret, given by its name.
     pub fn bearer(mut self, secret: impl Into<String>) -> Self {
-        self.authorization = Some(Authorization::Bearer(secret.into()));
+        self.authorization = Some(Authorization { scheme: "bearer".into(), user: None, secret: secret.into() });
         self
     }
 
     /// Has the egress add `Authorization: Basic` with a user name and a secret, given by its name.
     pub fn basic(mut self, user: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.authorization = Some(Authorization::Basic((user.into(), secret.into())));
+        self.authorization = Some(Authorization { scheme: "basic".into(), user: Some(user.into()), secret: secret.into() });
         self
     }
 }

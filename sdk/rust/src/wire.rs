@@ -6,11 +6,11 @@
     unused_attributes,
     clippy::pedantic,
     clippy::all,
-    reason = "generated from wit/v0.1/plugin.wit, which holds the documentation"
+    reason = "generated from wit/v1.0/plugin.wit, which holds the documentation"
 )]
 
 wit_bindgen::generate!({
-    path: ["../../wit/v0.1", "wit"],
+    path: ["../../wit/v1.0", "wit"],
     world: "reveille:sdk/imports",
     generate_all,
     generate_unused_types: true,
@@ -24,7 +24,7 @@ macro_rules! export {
     ($module:ident, $world:literal, $export:literal, { $($with:tt)* }) => {
         pub mod $module {
             wit_bindgen::generate!({
-                path: ["../../wit/v0.1", "wit"],
+                path: ["../../wit/v1.0", "wit"],
                 world: $world,
                 with: { $($with)* },
                 generate_unused_types: true,
@@ -37,7 +37,7 @@ macro_rules! export {
         }
     };
     ($module:ident, $world:literal, $export:literal) => {
-        export!($module, $world, $export, { "reveille:plugin/types@0.1.0": crate::wire::types });
+        export!($module, $world, $export, { "reveille:plugin/types@1.0.0": crate::wire::types });
     };
 }
 

@@ -37,12 +37,12 @@ fn a_component_has_the_exports_and_imports_of_its_hook() {
     };
     let world = &resolve.worlds[world];
     let exports = names(&resolve, world.exports.iter());
-    assert_eq!(exports, ["reveille:plugin/enrich@0.1.0", "reveille:plugin/lifecycle@0.1.0"]);
+    assert_eq!(exports, ["reveille:plugin/enrich@1.0.0", "reveille:plugin/lifecycle@1.0.0"]);
 
     let imports = names(&resolve, world.imports.iter());
     let (ours, others): (Vec<_>, Vec<_>) = imports.into_iter().partition(|name| name.starts_with("reveille:"));
     // It logs and looks up; `assets`, which it could use too, is not among them.
-    assert_eq!(ours, ["reveille:plugin/log@0.1.0", "reveille:plugin/lookup@0.1.0", "reveille:plugin/types@0.1.0"]);
+    assert_eq!(ours, ["reveille:plugin/log@1.0.0", "reveille:plugin/lookup@1.0.0", "reveille:plugin/types@1.0.0"]);
     // What Rust's standard library asks for, whether or not it is used; the host answers it from a closed world.
     let closed = ["wasi:cli/", "wasi:io/"];
     let open: Vec<_> = others.iter().filter(|name| !closed.iter().any(|prefix| name.starts_with(prefix))).collect();
@@ -52,8 +52,8 @@ fn a_component_has_the_exports_and_imports_of_its_hook() {
 #[test]
 fn the_contract_is_valid() {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(here().join("../../wit/v0.1")).expect("it resolves");
-    assert_eq!(resolve.packages[package].name.to_string(), "reveille:plugin@0.1.0");
+    let (package, _) = resolve.push_dir(here().join("../../wit/v1.0")).expect("it resolves");
+    assert_eq!(resolve.packages[package].name.to_string(), "reveille:plugin@1.0.0");
     let mut worlds: Vec<_> = resolve.packages[package].worlds.keys().map(String::as_str).collect();
     worlds.sort_unstable();
     assert_eq!(

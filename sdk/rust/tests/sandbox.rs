@@ -9,7 +9,7 @@ use wasmtime::{Config, Engine, Store};
 mod host {
     //! The host's side of the contract, as far as the guest uses it.
     #![allow(clippy::pedantic, missing_docs)]
-    wasmtime::component::bindgen!({ path: "../../wit/v0.1", world: "enrich-plugin" });
+    wasmtime::component::bindgen!({ path: "../../wit/v1.0", world: "enrich-plugin" });
 }
 
 use host::reveille::plugin::{assets, log, lookup, types};
@@ -82,6 +82,7 @@ impl Sandbox {
             },
             Err(types::Error::Internal(message)) => Err(message),
             Err(types::Error::Rejected(message)) => Err(format!("rejected: {message}")),
+            Err(types::Error::Unavailable(message)) => Err(format!("unavailable: {message}")),
         }
     }
 }
@@ -127,7 +128,7 @@ fn a_call_gives_what_the_mocks_give() {
     assert_eq!(sandbox.configure(r#"{"fallback_team":"ops"}"#), Ok(vec![]));
     assert_eq!(sandbox.enrich(&alert("checkout")), Ok((1, "payments".into())));
     assert_eq!(sandbox.enrich(&alert("other")), Ok((1, "ops".into())));
-    assert_eq!(sandbox.enrich(&alert("slow")), Err("look up in `catalog`: still loading".into()));
+    assert_eq!(sandbox.enrich(&alert("slow")), Err("unavailable: look up in `catalog`: still loading".into()));
     // Many calls on one instance: the arena starts over after each.
     for _ in 0..10_000 {
         assert_eq!(sandbox.enrich(&alert("checkout")), Ok((1, "payments".into())));

@@ -3,16 +3,18 @@
 
 use crate::Size;
 use crate::figures::Figures;
-use crate::ground::{Ground, inbound};
+use crate::ground::{Ground, SystemClock, inbound};
 use crate::processor::own_micros;
 use crate::subject::Bodies;
 use anyhow::{Context, Result, anyhow};
 use domain::alert::Alert;
 use domain::decision::Stage;
 use domain::inbound::Event;
-use domain::installation::{Grant, PluginUse};
+use domain::installation::{Grant, OnFailure, PluginUse};
 use ports::plugin::Surroundings;
 use ports::{Instance, Placed, PluginHost};
+use reveille_tests::place::plugins;
+use runtime::{LateAlarm, RuntimeSettings, Sandbox};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::Path;
@@ -31,6 +33,10 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies, size: Size) -
     anyhow::ensure!(patch.edits.len() == 1, "the rule applies and sets one label, not {:?}", patch.edits);
     let micros = micros_per_call(calls, || drop(black_box(plugin.enrich(black_box(&alert)))))?;
     figures.add("plugin_call_us_3_fields", micros, "µs of CPU: rule that reads 3 fields, applies, sets a label");
+
+    let mut fresh = per_call(&dir.join("calls"))?;
+    let micros = micros_per_call(calls / 20, || drop(black_box(fresh.enrich(black_box(&alert)))))?;
+    figures.add("plugin_call_us_per_call", micros, "µs of CPU: the same plugin, isolation = \"per-call\"");
 
     let (rule, native) = natively(&alert)?;
     anyhow::ensure!(rule.edit(&native).edits.len() == 1, "the rule applies natively as well");
@@ -54,8 +60,24 @@ fn rule() -> Value {
 }
 
 fn three_fields(ground: &Ground) -> Result<Box<dyn Instance>> {
-    let used = PluginUse { settings: rule().to_string(), plugin: "rules".into(), on_failure: domain::installation::OnFailure::Skip };
-    Ok(ground.sandbox.prepare(&used, Stage::Enrich, &Grant::default(), &Surroundings::default())?.instance())
+    instance(&ground.sandbox, &rule())
+}
+
+/// The same component with a fresh instance for every call; its sandbox lives as long as the process.
+fn per_call(dir: &Path) -> Result<Box<dyn Instance>> {
+    let folder = dir.join("per-call/rules");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::copy(plugins().join("rules/plugin.wasm"), folder.join("plugin.wasm"))?;
+    let manifest = std::fs::read_to_string(plugins().join("rules/plugin.toml"))?;
+    std::fs::write(folder.join("plugin.toml"), format!("isolation = \"per-call\"\n{manifest}"))?;
+    let settings = RuntimeSettings::new(dir.join("per-call"), dir.join("native-cache"));
+    let sandbox = Box::leak(Box::new(Sandbox::new(settings, SystemClock::start(), LateAlarm::default())?));
+    instance(sandbox, &rule())
+}
+
+fn instance(sandbox: &Sandbox, settings: &Value) -> Result<Box<dyn Instance>> {
+    let used = PluginUse { settings: settings.to_string(), plugin: "rules".into(), on_failure: OnFailure::Skip };
+    Ok(sandbox.prepare(&used, Stage::Enrich, &Grant::default(), &Surroundings::default())?.instance())
 }
 
 /// The rule as a library, and the alert as it reads it.

@@ -14,13 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 
 type Waiting = (Vec<u8>, oneshot::Sender<()>);
 
-/// Starts the floor server in a thread of its own; it ends with the process.
-pub fn start(dir: &Path) -> Result<SocketAddr> {
+/// Starts the floor server in a thread of its own; it ends with the process. `file` is its database.
+pub fn start(dir: &Path, file: &str) -> Result<SocketAddr> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let (queue, waiting) = mpsc::channel::<Waiting>(65_536);
-    let connection = rusqlite::Connection::open(dir.join("floor.db"))?;
+    let connection = rusqlite::Connection::open(dir.join(file))?;
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE rows(id INTEGER PRIMARY KEY, body BLOB NOT NULL);",
     )?;

@@ -7,7 +7,8 @@ use crate::processor::{Times, shares};
 use crate::subject::Bodies;
 use anyhow::{Context, Result, ensure};
 use pipeline::{Answer, Engine, EngineParts, EngineSettings};
-use ports::{Journal, Live, Wakes};
+use ports::{Journal, Live, Store, Wakes};
+use state::{Hot, HotParts, HotSettings};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,8 +28,10 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("door").enable_all().build()?;
     runtime.block_on(async {
         let journal = Arc::new(SqliteJournal::open(&dir, JournalOptions::new(Arc::clone(&clock)))?);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir, StoreOptions::new(Arc::clone(&clock)))?);
         let engine = Engine::start(EngineParts {
-            store: Arc::new(SqliteStore::open(&dir, StoreOptions::new(Arc::clone(&clock)))?),
+            hot: Hot::open(HotParts { store: Arc::clone(&store), settings: HotSettings::default() }).await?,
+            store,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             clock: Arc::clone(&clock),
             live: Arc::new(Live::new(snapshot)),

@@ -1,7 +1,7 @@
 //! The peer: Debian's Alertmanager, which keeps alerts in memory, on the very same posts.
 
 use crate::figures::Figures;
-use crate::load::{Round, post_all};
+use crate::load::{Door, Round, post_all};
 use crate::processor::Times;
 use crate::subject::{BATCH_CONNECTIONS, Bodies, CONNECTIONS};
 use anyhow::Result;
@@ -16,14 +16,15 @@ const PATH: &str = "/api/v2/alerts";
 /// Measures it with few and with many connections and keeps the better: a peer is shown at its best.
 pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
     let (peer, address) = start(dir)?;
-    post_all(address, PATH, &bodies.known, 4)?;
+    let door = Door { address, path: PATH.to_owned() };
+    post_all(&door, &bodies.known, 4)?;
     let before = Times::of(peer.id())?;
-    figures.round("alertmanager_single", best(address, &bodies.singles, [16, CONNECTIONS])?);
+    figures.round("alertmanager_single", &best(&door, &bodies.singles, [16, CONNECTIONS])?);
     let alerts = bodies.singles.len() as f64;
     figures.add("alertmanager_single_us_per_alert", Times::of(peer.id())?.since(&before).total() / alerts, "µs of CPU, all its threads");
     let before = Times::of(peer.id())?;
-    let round = best(address, &bodies.batches, [4, BATCH_CONNECTIONS])?;
-    figures.round("alertmanager_batch64_posts", round);
+    let round = best(&door, &bodies.batches, [4, BATCH_CONNECTIONS])?;
+    figures.round("alertmanager_batch64_posts", &round);
     figures.add("alertmanager_batch64_per_s", round.per_second() * 64.0, "alerts/s");
     let alerts = (bodies.batches.len() * 64) as f64;
     figures.add("alertmanager_batch_us_per_alert", Times::of(peer.id())?.since(&before).total() / alerts, "µs of CPU, all its threads");
@@ -31,10 +32,10 @@ pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()>
 }
 
 /// One half of the bodies with each number of connections.
-fn best(address: SocketAddr, bodies: &[Vec<u8>], connections: [usize; 2]) -> Result<Round> {
+fn best(door: &Door, bodies: &[Vec<u8>], connections: [usize; 2]) -> Result<Round> {
     let (one, other) = bodies.split_at(bodies.len() / 2);
-    let few = post_all(address, PATH, one, connections[0])?;
-    let many = post_all(address, PATH, other, connections[1])?;
+    let few = post_all(door, one, connections[0])?;
+    let many = post_all(door, other, connections[1])?;
     Ok(if few.per_second() >= many.per_second() { few } else { many })
 }
 

@@ -1,14 +1,14 @@
 //! What is measured: the program as it ships with its bundled stages, every 2xx durable, every post a committed decision.
 
 use crate::Size;
+use crate::backing::Backing;
 use crate::data::{self, Mix};
 use crate::figures::Figures;
-use crate::load::{get, post_all};
+use crate::load::post_all;
 use crate::processor::{Times, shares};
-use anyhow::{Context, Result, ensure};
-use reveille_tests::server::{Options, Server};
+use crate::stand::Stand;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -46,43 +46,48 @@ impl Bodies {
 }
 
 /// Singles, then batches, then the count of decisions.
-pub fn measure(figures: &mut Figures, dir: &Path, bodies: &Bodies) -> Result<()> {
-    let folder = dir.join("reveille");
-    std::fs::create_dir_all(&folder)?;
-    let mut server = Server::set_up(&folder, &documents(), "", Options::default());
-    server.start();
-    let address = SocketAddr::from(([127, 0, 0, 1], server.port));
-    let path = format!("/am/{}/api/v2/alerts", server.key("bench"));
-    post_all(address, &path, &bodies.known, 4)?;
-    drained(&server, Duration::from_secs(120))?;
+pub fn measure(figures: &mut Figures, dir: &Path, backing: Backing, bodies: &Bodies) -> Result<()> {
+    figures.setting(
+        "throughput",
+        "the mix: single posts, then bodies of 64",
+        "no cache of results",
+        &format!("closed loop, {CONNECTIONS} and {BATCH_CONNECTIONS} connections"),
+        "floor_single of the same run; Alertmanager (--only peer)",
+    );
+    let mut stand = Stand::open(dir, "reveille", backing)?;
+    let door = stand.door();
+    post_all(&door, &bodies.known, 4)?;
+    stand.drained(Duration::from_secs(120))?;
 
-    let id = server.id().context("the server runs")?;
+    let id = stand.id()?;
     let before = Times::of(id)?;
     let began = Instant::now();
-    let round = post_all(address, &path, &bodies.singles, CONNECTIONS)?;
-    drained(&server, Duration::from_secs(120))?;
+    let round = post_all(&door, &bodies.singles, CONNECTIONS)?;
+    stand.drained(Duration::from_secs(120))?;
     let decided_in = began.elapsed().as_secs_f64();
-    figures.round("ack_single", round);
+    figures.round("ack_single", &round);
     figures.add("single_decided_per_s", bodies.singles.len() as f64 / decided_in, "alerts/s, from the first post to the last commit");
     spent(figures, "single", &Times::of(id)?.since(&before), bodies.singles.len() as f64);
 
     let before = Times::of(id)?;
     let began = Instant::now();
-    let round = post_all(address, &path, &bodies.batches, BATCH_CONNECTIONS)?;
+    let round = post_all(&door, &bodies.batches, BATCH_CONNECTIONS)?;
     let alerts = (bodies.batches.len() * 64) as f64;
-    drained(&server, Duration::from_secs(240))?;
-    figures.round("ack_batch64_posts", round);
+    stand.drained(Duration::from_secs(240))?;
+    let decided_in = began.elapsed().as_secs_f64();
+    figures.round("ack_batch64_posts", &round);
     figures.add("ack_batch64_per_s", round.per_second() * 64.0, "alerts/s");
-    figures.add("decided_per_s", alerts / began.elapsed().as_secs_f64(), "alerts/s, from the first post to the last commit");
+    figures.add("decided_per_s", alerts / decided_in, "alerts/s, from the first post to the last commit");
     spent(figures, "batch", &Times::of(id)?.since(&before), alerts);
+    figures.add("rss_mib", stand.resident_mib()?, "MiB resident after both");
 
     let expected = bodies.known_alerts + bodies.singles.len() + bodies.batches.len() * 64;
-    let counted = all_decided(&folder, expected)?;
+    let counted = stand.all_decided(expected)?;
     figures.add("decisions_counted", counted as f64, "rows, equal to the alerts posted");
-    let parked = count(&folder, "SELECT count(*) FROM dead_letter")?;
+    let parked = stand.count("SELECT count(*) FROM dead_letter")?;
     figures.add("bodies_parked", parked as f64, "bodies whose normalizer was preempted past its deadline, decided later");
-    ensure!(server.stop(), "the server stops well:\n{}", server.log());
-    let counted = count(&folder, "SELECT count(*) FROM incident WHERE team = 'bench'")?;
+    ensure!(stand.server.stop(), "the server stops well:\n{}", stand.server.log());
+    let counted = stand.count("SELECT count(*) FROM incident WHERE team = 'bench'")?;
     ensure!(counted == bodies.incidents, "the alerts belong to {} incidents and {counted} were opened", bodies.incidents);
     figures.add("incidents_counted", counted as f64, "rows, equal to the incidents of the data set");
     Ok(())
@@ -94,40 +99,6 @@ fn spent(figures: &mut Figures, what: &str, spent: &Times, alerts: f64) {
     for (name, micros, words) in shares(spent, alerts) {
         figures.add(&format!("{what}_server_us_{name}"), micros, &words);
     }
-}
-
-/// Waits until everything that was taken in is decided and committed.
-fn drained(server: &Server, at_most: Duration) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let answer: Value = serde_json::from_str(&get(server.port, "/readyz")?)?;
-        let (head, cursor) = (answer["journal_head"].as_u64(), answer["cursor"].as_u64());
-        if head.is_some() && head == cursor {
-            return Ok(());
-        }
-        ensure!(began.elapsed() < at_most, "not decided after {} s: {answer}", at_most.as_secs());
-        // A look costs the server an empty transaction.
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Waits for what was parked and is tried again, then counts.
-fn all_decided(folder: &Path, expected: usize) -> Result<usize> {
-    let began = Instant::now();
-    loop {
-        let counted = count(folder, "SELECT count(*) FROM decision")?;
-        if counted == expected {
-            return Ok(counted);
-        }
-        ensure!(began.elapsed() < Duration::from_secs(60), "{expected} alerts were answered 2xx and {counted} decisions are stored");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-fn count(folder: &Path, sql: &str) -> Result<usize> {
-    let store = rusqlite::Connection::open_with_flags(folder.join("store/store.db"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let count: i64 = store.query_row(sql, [], |row| row.get(0))?;
-    Ok(usize::try_from(count)?)
 }
 
 /// Everything that is bundled on the way of an alert; pages go nowhere, since nobody is asked to be woken by a benchmark.

@@ -25,6 +25,7 @@ pub struct ServerText {
     #[serde(default)]
     pub egress: EgressText,
     pub smtp: Option<SmtpText>,
+    pub redis: Option<RedisText>,
     /// Secrets by name, for `{{secret:NAME}}` in what plugins send.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretText>,
@@ -136,6 +137,43 @@ pub struct SmtpText {
     pub from: String,
 }
 
+/// A Redis that keeps hot state over a restart. It is never the truth: what it loses is read from the store.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RedisText {
+    /// `redis://host:port`, or `rediss://host:port` for TLS; all alike. One server, or some sentinels, or some nodes of a cluster.
+    pub addresses: Vec<String>,
+    /// Default: `single`.
+    #[serde(default)]
+    pub mode: RedisKind,
+    /// The master's name at the sentinels.
+    pub master: Option<String>,
+    /// Default: `default`, where `password_secret` is given.
+    pub user: Option<String>,
+    /// The name of the secret that is the user's password.
+    pub password_secret: Option<String>,
+    /// A PEM file of the authorities to trust in place of the system's.
+    pub ca_file: Option<String>,
+    /// What all keys begin with; default: `rv`. Installations that share a server need one each.
+    pub prefix: Option<String>,
+    /// How long an answer may take before the store is asked instead, in milliseconds; default: 50.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub timeout_ms: Option<u32>,
+}
+
+/// What the addresses of `[redis]` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RedisKind {
+    /// One server.
+    #[default]
+    Single,
+    /// Sentinels, which know the master.
+    Sentinel,
+    /// Nodes of a cluster.
+    Cluster,
+}
+
 /// How the connection to the relay is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -210,6 +248,9 @@ pub struct LimitsText {
     /// Most records that are on disk and not yet decided; default: 1000000.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub backlog: Option<u32>,
+    /// Most connections at once; further ones wait. Default: 1024.
+    #[schemars(range(min = 16, max = 100_000))]
+    pub connections: Option<u32>,
 }
 
 /// Is it a name as documents write names?

@@ -40,7 +40,7 @@ fn installation(users: Vec<User>, policies: Vec<Policy>) -> Installation {
         turn: Turn::Weeks(1),
         starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()) };
+    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None };
     Installation {
         users: users.into_iter().map(|u| (u.id.clone(), u)).collect(),
         teams: [(team.id.clone(), team)].into(),

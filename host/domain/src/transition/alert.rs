@@ -8,6 +8,7 @@ use crate::id::{DecisionId, IncidentId, IntegrationId, Revision, TeamId};
 use crate::incident::{AlertState, Incident, Window};
 use crate::time::Millis;
 use crate::timeline::LineKind;
+use std::sync::Arc;
 
 /// Applies a decision. The ground holds the entity's state, the incident recorded on it, and, for a firing one, the open incident of the
 /// decision's key with its window; otherwise the open incident of the recorded incident's key.
@@ -44,7 +45,7 @@ pub struct Report<'a> {
     pub revision: Revision,
     pub team: &'a TeamId,
     pub integration: Option<&'a IntegrationId>,
-    pub alert: &'a Alert,
+    pub alert: &'a Arc<Alert>,
     pub key: &'a str,
     pub grouping: Option<&'a Grouping>,
     /// Pages nobody until then.
@@ -364,7 +365,7 @@ impl Transition<'_> {
                 counted,
                 suppressed_until: report.suppression,
                 expires_at,
-                alert: report.alert.clone(),
+                alert: Arc::clone(report.alert),
                 last_decision: report.decision,
             });
             return;
@@ -387,7 +388,7 @@ impl Transition<'_> {
         state.counted = counted;
         state.suppressed_until = report.suppression;
         state.expires_at = expires_at;
-        state.alert = report.alert.clone();
+        state.alert = Arc::clone(report.alert);
         state.last_decision = report.decision;
     }
 
@@ -398,10 +399,11 @@ impl Transition<'_> {
         if let Some(state) = &mut self.ground.alert {
             state.last_at = at;
             state.count = state.count.saturating_add(1);
-            state.alert.summary.clone_from(&report.alert.summary);
+            let alert = Arc::make_mut(&mut state.alert);
+            alert.summary.clone_from(&report.alert.summary);
             if expires_at.is_some() {
                 state.expires_at = expires_at;
-                state.alert.expires_at = report.alert.expires_at;
+                alert.expires_at = report.alert.expires_at;
             }
             state.last_decision = report.decision;
             self.change.alert = true;

@@ -10,6 +10,7 @@ use crate::incident::{AlertState, Incident, Window};
 use crate::time::Millis;
 use crate::timeline::Line;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// All rows.
 #[derive(Debug, Default)]
@@ -67,11 +68,11 @@ impl World {
             revision: Revision(1),
             team: Self::team(),
             integration: Some("prometheus".into()),
-            alert: Alert {
+            alert: Arc::new(Alert {
                 status: reported.status,
                 expires_at: reported.expires_at,
                 ..Alert::firing(reported.entity, reported.severity, self.now)
-            },
+            }),
             verdict: reported.verdict.clone(),
             grouping: Some(Grouping {
                 incident_key: reported.key.to_owned(),

@@ -98,6 +98,27 @@ pub fn record(
     Ok(Some(recorded))
 }
 
+/// The provider says that a message arrived.
+pub fn arrived_after_all(tx: &mut dyn Tx, row: &Outbox, installation: &Installation, now: Millis) -> Result<(), StoreError> {
+    let text = format!("{} says that the page reached {}", row.contact.kind, recipient(row, installation));
+    say(tx, row, LineKind::Delivered, &text, None, now)
+}
+
+/// The provider says that a message that it had taken did not arrive: the next contact is tried.
+pub fn failed_after_all(tx: &mut dyn Tx, row: Outbox, why: &str, installation: &Installation, now: Millis) -> Result<Recorded, StoreError> {
+    let why = domain::alert::cut(why, 500);
+    let row = Outbox { state: OutboxState::Failed, next_at: None, last_error: Some(why.clone()), ..row };
+    tx.put_outbox(&row)?;
+    let text = format!("{} could not reach {} after all: {why}", row.contact.kind, recipient(&row, installation));
+    say(tx, &row, LineKind::DeliveryFailed, &text, None, now)?;
+    let mut recorded = Recorded { failed: Some(why), ..Recorded::default() };
+    let incident = row.incident.map(|id| tx.incident(id)).transpose()?.flatten();
+    if let Some(incident) = incident.filter(|i| i.status == Status::Firing) {
+        fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
+    }
+    Ok(recorded)
+}
+
 /// The pause after so many tries, in seconds: 5, 15, 45, 135.
 fn pause(tries: u32) -> u32 {
     PAUSE_SECONDS.saturating_mul(3u32.saturating_pow(tries.saturating_sub(1)))

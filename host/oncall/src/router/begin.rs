@@ -51,6 +51,18 @@ pub fn begin(tx: &mut dyn Tx, routed: &Routed, installation: &Installation, now:
     Ok(if changed { Left::Changed } else { Left::Nothing })
 }
 
+/// Routes an incident that fires to one more destination, because an action says so.
+pub fn route_too(
+    tx: &mut dyn Tx,
+    incident: &Incident,
+    chosen: &Chosen,
+    installation: &Installation,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let runs = tx.runs_of(incident.id)?;
+    Start { tx, incident, duty: Duty { installation, overrides: &[], now }, runs }.go(chosen)
+}
+
 /// What routing depends on. Repeats and notes change an incident's version, but not this.
 type Concern<'a> = (&'a TeamId, Option<&'a str>, Option<&'a str>, Severity, bool);
 

@@ -110,7 +110,8 @@ fn take(routed: &mut Routed, snapshot: &Snapshot, placed: &Placed, mut destinati
     }
 }
 
-fn exists(installation: &Installation, target: &Target) -> bool {
+/// Whether configuration has it.
+pub fn exists(installation: &Installation, target: &Target) -> bool {
     match target {
         Target::Policy(id) => installation.policies.contains_key(id),
         Target::Rotation(id) => installation.rotations.contains_key(id),

@@ -1,23 +1,38 @@
 //! A small installation around the reconcilers: the real store, a clock that stands until told, phones and plugins that do as told.
 #![allow(dead_code, clippy::unwrap_used)] // Each test program uses a part of it, and a test may unwrap.
 
+mod doers;
+mod people;
+
+pub use doers::*;
+pub use people::*;
+
+use domain::action::{Action, Change};
 use domain::alert::{Alert, Severity, Status};
-use domain::command::Notice;
+use domain::automation::QueuedEvent;
+use domain::command::{Command, Notice, Subject};
 use domain::contact::Contact;
 use domain::decision::{Grouping, Patch, PluginRef, Stage, Verdict};
 use domain::escalation::{Destination, Policy, Step, Target, Urgency};
-use domain::id::{IncidentId, PipelineId, Revision, UserId};
-use domain::inbound::{Inbound, Method, Normalized, Refusal};
+use domain::expiry::Availability;
+use domain::id::{AlertId, IncidentId, PipelineId, Revision, UserId};
+use domain::inbound::{Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{ContactMethod, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::installation::{ContactMethod, Door, Grant, Installation, Integration, OnFailure, PluginUse, Team, User};
+use domain::interaction::{Came, Interaction};
+use domain::journal::Sender;
 use domain::page::{Delivery, HttpRequest, HttpResponse, Mail, Request, Response};
 use domain::schedule::{Rotation, Turn};
 use domain::time::Millis;
 use domain::timeline::LineKind;
+use domain::transition::{Ground, Moment, Said, obey};
 use oncall::{LinkSigner, OnCall, Parts};
 use ports::egress::OnBehalf;
-use ports::plugin::{IncidentView, Page, PluginInfo};
-use ports::{Alarm, BoxFuture, CallFailure, Clock, Egress, EgressError, Instance, Live, Placed, Plugin, Snapshot, Stages, Store, Wakes};
+use ports::plugin::{IncidentEvent, IncidentView, Page, PluginInfo, StateLimits};
+use ports::{
+    Alarm, Automated, BoxFuture, CallFailure, Clock, CommandFailure, Commands, Egress, EgressError, HotState, Instance, Live, Placed,
+    Plugin, Snapshot, Stages, StateSlot, Store, Wakes,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -51,6 +66,7 @@ impl Clock for TestClock {
 #[derive(Debug, Clone)]
 pub enum Answer {
     Status(u16),
+    Says(u16, &'static str),
     Unreachable,
     Refused,
 }
@@ -96,11 +112,12 @@ impl Phones {
 
 impl Egress for Phones {
     fn http(&self, request: HttpRequest, _: OnBehalf) -> BoxFuture<'static, Result<HttpResponse, EgressError>> {
-        let key = request.headers.iter().find(|(n, _)| n == "key").map(|(_, v)| v.clone()).unwrap_or_default();
+        let key = request.headers.iter().find(|(n, _)| n == "key" || n == "idempotency-key").map(|(_, v)| v.clone()).unwrap_or_default();
         let answer = self.take(&request.url, key, String::from_utf8_lossy(&request.body).into_owned());
         Box::pin(async move {
             match answer {
                 Answer::Status(status) => Ok(HttpResponse { status, headers: vec![], body: vec![] }),
+                Answer::Says(status, text) => Ok(HttpResponse { status, headers: vec![], body: text.as_bytes().to_vec() }),
                 Answer::Unreachable => Err(EgressError::Unreachable("connection refused".into())),
                 Answer::Refused => Err(EgressError::Refused("not on the allow-list".into())),
             }
@@ -112,7 +129,7 @@ impl Egress for Phones {
         Box::pin(async move {
             match answer {
                 Answer::Status(200) => Ok((250, "ok".into())),
-                Answer::Status(code) => Ok((code, "no".into())),
+                Answer::Status(code) | Answer::Says(code, _) => Ok((code, "no".into())),
                 Answer::Unreachable => Err(EgressError::Unreachable("connection refused".into())),
                 Answer::Refused => Err(EgressError::Refused("not on the allow-list".into())),
             }
@@ -226,75 +243,6 @@ impl Instance for TestInstance {
     }
 }
 
-fn user(id: &str, contacts: &[(&str, String, u32)]) -> (UserId, User) {
-    let method = |(kind, address, delay): &(&str, String, u32)| ContactMethod {
-        contact: Contact { kind: (*kind).into(), address: address.clone() },
-        delay_seconds: *delay,
-    };
-    let user = User {
-        id: id.into(),
-        name: id.into(),
-        time_zone: "UTC".into(),
-        language: "en".into(),
-        contacts: contacts.iter().map(method).collect(),
-        admin: false,
-        break_glass: id == "carol",
-    };
-    (user.id.clone(), user)
-}
-
-/// alice (ntfy at once, mail after 2 min) and bob (ntfy) take turns; policy `primary`: the rotation, after 5 min bob, twice, 10 min apart.
-/// carol, the break-glass user, is behind `fallback`.
-pub fn installation() -> Installation {
-    let policy = |id: &str, repeat, repeat_delay_seconds, steps: Vec<(u32, Target)>| {
-        let step = |(delay_seconds, target)| Step { delay_seconds, targets: vec![target] };
-        let steps = steps.into_iter().map(step).collect();
-        (id.into(), Policy { id: id.into(), team: "shop".into(), steps, repeat, repeat_delay_seconds })
-    };
-    let weekly = Rotation {
-        id: "weekly".into(),
-        team: "shop".into(),
-        members: vec!["alice".into(), "bob".into()],
-        time_zone: "UTC".into(),
-        turn: Turn::Weeks(1),
-        starts: "2026-01-05T09:00".parse().unwrap(),
-    };
-    let normalize = PluginUse { plugin: "generic".into(), settings: "{}".into(), on_failure: OnFailure::Skip };
-    let prometheus = Integration {
-        id: "shop-prometheus".into(),
-        team: "shop".into(),
-        normalize,
-        pipeline: "main".into(),
-        default_policy: None,
-        body_limit_bytes: 1 << 20,
-        expire_after_seconds: None,
-    };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()) };
-    Installation {
-        revision: Revision(3),
-        users: [
-            user("alice", &[("ntfy", "https://ntfy.example/alice".into(), 0), ("mail", "alice@shop.example".into(), 120)]),
-            user("bob", &[("ntfy", "https://ntfy.example/bob".into(), 0)]),
-            user("carol", &[("ntfy", "https://ntfy.example/carol".into(), 0)]),
-        ]
-        .into(),
-        teams: [(team.id.clone(), team)].into(),
-        rotations: [("weekly".into(), weekly)].into(),
-        policies: [
-            policy("primary", 1, 600, vec![(0, Target::Rotation("weekly".into())), (300, Target::User("bob".into()))]),
-            policy("fallback", 0, 60, vec![(0, Target::User("carol".into()))]),
-        ]
-        .into(),
-        integrations: [(prometheus.id.clone(), prometheus)].into(),
-        default_policy: "fallback".into(),
-        ..Installation::default()
-    }
-}
-
-pub fn to_policy(id: &str, urgency: Urgency) -> Destination {
-    Destination { target: Target::Policy(id.into()), urgency, reason: "checkout belongs to shop".into() }
-}
-
 /// Everything around the reconcilers.
 pub struct World {
     _dir: tempfile::TempDir,
@@ -305,28 +253,59 @@ pub struct World {
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
     pub links: Arc<LinkSigner>,
+    pub commands: Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
     pub oncall: Arc<OnCall>,
 }
 
 impl World {
     /// Routes by `route`; ntfy and mail are rendered unless `notify` says otherwise.
     pub fn start(route: Vec<Arc<dyn Plugin>>, notify: Vec<(&str, Arc<dyn Plugin>)>) -> Self {
+        Self::whole(route, notify, Vec::new(), Vec::new(), None)
+    }
+
+    /// Pages as usual, and does what `automate` says.
+    pub fn automated(automate: Vec<Automated>) -> Self {
+        let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], automate, Vec::new(), None)
+    }
+
+    /// [`World::automated`], where plugins remember.
+    pub fn remembering(automate: Vec<Automated>, hot: Arc<dyn HotState>) -> Self {
+        Self::whole(vec![broken("route")], vec![("ntfy", notifier("ntfy"))], automate, Vec::new(), Some(hot))
+    }
+
+    /// Pages as usual by a plugin called `ntfy`, and hears people through `listener`.
+    pub fn hearing(listener: Arc<dyn Plugin>) -> Self {
+        let route = plugin("route", false, |_| Ok(vec![to_policy("primary", Urgency::Page)]));
+        Self::whole(vec![route], vec![("ntfy", notifier("ntfy")), ("mail", notifier("mail"))], Vec::new(), vec![listener], None)
+    }
+
+    fn whole(
+        route: Vec<Arc<dyn Plugin>>,
+        notify: Vec<(&str, Arc<dyn Plugin>)>,
+        automate: Vec<Automated>,
+        listeners: Vec<Arc<dyn Plugin>>,
+        hot: Option<Arc<dyn HotState>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(watch::Sender::new(START)));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(clock.clone())).unwrap());
         let phones = Arc::new(Phones { clock: clock.clone(), got: Mutex::default(), answers: Mutex::default() });
         let route = route.into_iter().map(|plugin| Placed { plugin, on_failure: OnFailure::Skip }).collect();
-        let stages = Stages { route, ..Stages::default() };
+        let stages = Stages { route, automate, ..Stages::default() };
         let live = Arc::new(Live::new(Snapshot {
             revision: Revision(3),
             installation: Arc::new(installation()),
             pipelines: [(PipelineId::from("main"), stages)].into(),
+            interactors: listeners.into_iter().map(|plugin| ("chat".into(), plugin)).collect(),
             notify: notify.into_iter().map(|(kind, plugin)| (kind.to_owned(), plugin)).collect(),
             ..Snapshot::default()
         }));
         let (alarms, wakes, links) = (Arc::new(Alarms::default()), Arc::new(Wakes::default()), Arc::new(LinkSigner::new([7; 32])));
-        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links);
-        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, oncall }
+        let commands = Arc::new(TestCommands { store: store.clone(), clock: clock.clone(), unheard: Mutex::default() });
+        let oncall = launch(&store, &clock, &phones, &alarms, &live, &wakes, &links, &commands, hot.clone());
+        Self { _dir: dir, store, clock, phones, alarms, live, wakes, links, commands, hot, oncall }
     }
 
     /// The usual one: `route` sends everything to `primary`, one plugin serves ntfy and mail.
@@ -341,7 +320,17 @@ impl World {
     }
 
     pub fn up(&mut self) {
-        self.oncall = launch(&self.store, &self.clock, &self.phones, &self.alarms, &self.live, &self.wakes, &self.links);
+        self.oncall = launch(
+            &self.store,
+            &self.clock,
+            &self.phones,
+            &self.alarms,
+            &self.live,
+            &self.wakes,
+            &self.links,
+            &self.commands,
+            self.hot.clone(),
+        );
     }
 
     /// Opens an incident that waits for the router.
@@ -359,6 +348,22 @@ impl World {
             .unwrap();
         self.wakes.router.notify_one();
         id
+    }
+
+    /// Tells the automation plugins of an incident what happened, as the pipeline's committer would.
+    pub async fn happens(&self, id: IncidentId, change: Change) {
+        let (now, snapshot) = (self.clock.now(), self.live.load());
+        let job = move |tx: &mut dyn ports::Tx| {
+            let incident = tx.incident(id)?.unwrap();
+            for automated in snapshot.automation(&incident) {
+                let (id, plugin) = (tx.new_event_id()?, automated.plugin.cite().name.clone());
+                let change = change.clone();
+                tx.put_event(&QueuedEvent { id, incident: incident.id, plugin, at: now, change, tries: 0, next_at: now })?;
+            }
+            Ok(())
+        };
+        self.store.write(job).await.unwrap();
+        self.wakes.automation.notify_one();
     }
 
     /// Changes an incident as the pipeline's committer would.
@@ -392,8 +397,14 @@ impl World {
         self.settle().await;
         let until = self.clock.now().plus_seconds(seconds);
         loop {
-            let next =
-                self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?].into_iter().flatten().min())).await.unwrap();
+            let next = self
+                .store
+                .view(|view| {
+                    let due = [view.next_run_due()?, view.next_outbox_due()?, view.next_event_due()?, view.next_action_due()?];
+                    Ok(due.into_iter().flatten().min())
+                })
+                .await
+                .unwrap();
             let now = self.clock.now();
             let next = next.filter(|at| *at > now && *at < until).unwrap_or(until);
             self.jump(next);
@@ -421,6 +432,7 @@ impl World {
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 fn launch(
     store: &Arc<dyn Store>,
     clock: &Arc<TestClock>,
@@ -429,12 +441,16 @@ fn launch(
     live: &Arc<Live>,
     wakes: &Arc<Wakes>,
     links: &Arc<LinkSigner>,
+    commands: &Arc<TestCommands>,
+    hot: Option<Arc<dyn HotState>>,
 ) -> Arc<OnCall> {
     OnCall::start(Parts {
         store: store.clone(),
         clock: clock.clone(),
         egress: phones.clone(),
         alarm: alarms.clone(),
+        commands: commands.clone(),
+        hot,
         live: live.clone(),
         wakes: wakes.clone(),
         links: links.clone(),

@@ -1,5 +1,6 @@
 //! A store that fails on command, in front of a real one.
 
+use domain::automation::{QueuedEvent, StoredAction};
 use domain::escalation::Run;
 use domain::id::*;
 use domain::incident::*;
@@ -162,6 +163,36 @@ impl View for Poisoned<'_> {
     fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>> {
         self.tx.plugin_state(space)
     }
+    fn events_due(&self, now: Millis, limit: u32) -> Result<Vec<QueuedEvent>> {
+        self.tx.events_due(now, limit)
+    }
+    fn event(&self, id: EventId) -> Result<Option<QueuedEvent>> {
+        self.tx.event(id)
+    }
+    fn next_event_due(&self) -> Result<Option<Millis>> {
+        self.tx.next_event_due()
+    }
+    fn action(&self, id: ActionId) -> Result<Option<StoredAction>> {
+        self.tx.action(id)
+    }
+    fn actions_of(&self, incident: IncidentId) -> Result<Vec<StoredAction>> {
+        self.tx.actions_of(incident)
+    }
+    fn actions(&self, filter: &ActionFilter) -> Result<Vec<StoredAction>> {
+        self.tx.actions(filter)
+    }
+    fn actions_due(&self, now: Millis, limit: u32) -> Result<Vec<StoredAction>> {
+        self.tx.actions_due(now, limit)
+    }
+    fn next_action_due(&self) -> Result<Option<Millis>> {
+        self.tx.next_action_due()
+    }
+    fn outbox_by_reference(&self, reference: &str) -> Result<Option<Outbox>> {
+        self.tx.outbox_by_reference(reference)
+    }
+    fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
+        self.tx.last_told(user)
+    }
     fn generations(&self) -> Result<Generations> {
         self.tx.generations()
     }
@@ -260,6 +291,30 @@ impl Tx for Poisoned<'_> {
     }
     fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64> {
         self.tx.delete_expired_plugin_state(now, limit)
+    }
+    fn new_event_id(&mut self) -> Result<EventId> {
+        self.tx.new_event_id()
+    }
+    fn put_event(&mut self, event: &QueuedEvent) -> Result<()> {
+        self.tx.put_event(event)
+    }
+    fn delete_event(&mut self, id: EventId) -> Result<()> {
+        self.tx.delete_event(id)
+    }
+    fn new_action_id(&mut self) -> Result<ActionId> {
+        self.tx.new_action_id()
+    }
+    fn add_action(&mut self, action: &StoredAction) -> Result<bool> {
+        self.tx.add_action(action)
+    }
+    fn put_action(&mut self, action: &StoredAction) -> Result<()> {
+        self.tx.put_action(action)
+    }
+    fn add_once(&mut self, key: &str, at: Millis) -> Result<bool> {
+        self.tx.add_once(key, at)
+    }
+    fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
+        self.tx.forget_once(until, limit)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         self.tx.count_generations(partitions)

@@ -9,13 +9,15 @@ use domain::escalation::Destination;
 use domain::id::{IncidentId, Revision};
 use domain::inbound::{Event, Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{Grant, Installation, Integration, OnFailure, Pipeline, PluginUse};
+use domain::installation::{Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse};
 use domain::page::{Delivery, Request, Response};
+use domain::state::StateValue;
 use domain::time::Millis;
 use pipeline::{Engine, EngineParts, EngineSettings};
-use ports::plugin::{IncidentView, Page, PluginInfo, Surroundings};
+use ports::plugin::{IncidentView, Page, PluginInfo, StateLimits, Surroundings};
 use ports::store::IncidentFilter;
-use ports::{BoxFuture, CallFailure, Clock, Instance, Journal, Live, LoadError, Plugin, PluginHost, Store, Wakes};
+use ports::{BoxFuture, CallFailure, Clock, Instance, Journal, Live, LoadError, Plugin, PluginHost, StateFault, StateSlot, Store, Wakes};
+use state::{Hot, HotParts, HotSettings};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -77,6 +79,16 @@ impl Mischief {
     pub fn mend(&self) {
         self.broken.lock().unwrap().clear();
     }
+    /// A while, a different one each time.
+    fn pause(&self) {
+        let seed = self.jitter.load(Ordering::Relaxed);
+        if seed > 0 {
+            // A small generator: what matters is only that calls take differently long.
+            let next = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.jitter.store(next | 1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_micros(next >> 57));
+        }
+    }
     fn check(&self, stage: Stage) -> Result<(), CallFailure> {
         if self.broken.lock().unwrap().contains(stage.as_str()) {
             return Err(CallFailure::Trapped("planted".into()));
@@ -96,11 +108,30 @@ impl Plugin for Scripted {
         &self.info
     }
     fn instance(&self) -> Box<dyn Instance> {
-        Box::new(Warm(Arc::clone(&self.mischief)))
+        Box::new(Warm(Arc::clone(&self.mischief), None))
+    }
+    fn stateful(&self, state: Arc<dyn StateSlot>) -> Box<dyn Instance> {
+        Box::new(Warm(Arc::clone(&self.mischief), Some(state)))
     }
 }
 
-struct Warm(Arc<Mischief>);
+struct Warm(Arc<Mischief>, Option<Arc<dyn StateSlot>>);
+
+impl Warm {
+    /// Counts all alerts in a counter and those of a group in a value, and says both numbers.
+    fn count(&self, state: &dyn StateSlot, alert: &Alert) -> Result<Verdict, StateFault> {
+        let all = state.add("all", 1, 86_400)?;
+        let group = format!("group/{}", alert.group.as_deref().unwrap_or_default());
+        let known = match state.get(&group)?.map(|entry| entry.value) {
+            Some(StateValue::Bytes(bytes)) => std::str::from_utf8(&bytes).unwrap().parse().unwrap(),
+            _ => 0_u32,
+        };
+        let of_group = known + 1;
+        self.0.pause();
+        state.set(&group, of_group.to_string().as_bytes(), 86_400)?;
+        Ok(Verdict::Suppress { reason: format!("{all} {of_group}"), until: None })
+    }
+}
 
 fn event(line: &str, at: Millis) -> Option<Event> {
     let mut words = line.split(' ');
@@ -129,17 +160,15 @@ impl Instance for Warm {
     }
     fn enrich(&mut self, _alert: &Alert) -> Result<Patch, CallFailure> {
         self.0.check(Stage::Enrich)?;
-        let seed = self.0.jitter.load(Ordering::Relaxed);
-        if seed > 0 {
-            // A small generator: what matters is only that calls take differently long.
-            let next = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            self.0.jitter.store(next | 1, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_micros(next >> 57));
-        }
+        self.0.pause();
         Ok(Patch { edits: Vec::new(), reason: String::new() })
     }
-    fn filter(&mut self, _alert: &Alert) -> Result<Verdict, CallFailure> {
-        self.0.check(Stage::Filter).map(|()| Verdict::Keep)
+    fn filter(&mut self, alert: &Alert) -> Result<Verdict, CallFailure> {
+        self.0.check(Stage::Filter)?;
+        match &self.1 {
+            Some(state) => self.count(&**state, alert).map_err(|fault| CallFailure::Internal(fault.to_string())),
+            None => Ok(Verdict::Keep),
+        }
     }
     fn dedupe(&mut self, alert: &Alert) -> Result<Option<Grouping>, CallFailure> {
         self.0.check(Stage::Dedupe)?;
@@ -184,7 +213,7 @@ impl PluginHost for Host {
             keys: Vec::new(),
             headers: vec!["x-event".into(), "authorization".into()],
             contacts: Vec::new(),
-            state: None,
+            state: (used.plugin == "counter").then_some(StateLimits { schema: 1, keys: 1000, bytes: 1 << 20 }),
             settings_schema: "{}".into(),
             path: String::new(),
             size_bytes: 0,
@@ -202,11 +231,12 @@ pub fn installation(on_failure: OnFailure) -> Installation {
     let integration = Integration {
         id: "lines".into(),
         team: "shop".into(),
-        normalize: used("lines", OnFailure::Skip),
+        door: Door::Normalize(used("lines", OnFailure::Skip)),
         pipeline: "main".into(),
         default_policy: None,
         body_limit_bytes: 64 * 1024,
         expire_after_seconds: None,
+        rate: None,
     };
     let pipeline = Pipeline {
         id: "main".into(),
@@ -214,6 +244,7 @@ pub fn installation(on_failure: OnFailure) -> Installation {
         filter: vec![used("filterer", on_failure)],
         dedupe: vec![used("deduper", on_failure)],
         route: Vec::new(),
+        automate: Vec::new(),
     };
     Installation {
         revision: Revision(1),
@@ -244,7 +275,15 @@ impl House {
     pub fn open_later(dir: &Path, seconds: i64) -> Self {
         let clock = TestClock::new();
         clock.advance(seconds);
-        Self::build(dir, OnFailure::Skip, EngineSettings::default(), |store| store, clock)
+        Self::build(dir, installation(OnFailure::Skip), EngineSettings::default(), |store| store, clock)
+    }
+
+    /// With a plugin in `filter` that counts, and eight partition threads.
+    pub fn counting(dir: &Path) -> Self {
+        let mut installation = installation(OnFailure::Skip);
+        installation.pipelines.values_mut().for_each(|pipeline| pipeline.filter = vec![used("counter", OnFailure::Skip)]);
+        let settings = EngineSettings { partition_threads: 8, batch_items: 7, ..EngineSettings::default() };
+        Self::build(dir, installation, settings, |store| store, TestClock::new())
     }
 
     pub fn open_with(
@@ -253,12 +292,12 @@ impl House {
         settings: EngineSettings,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
-        Self::build(dir, on_failure, settings, wrap, TestClock::new())
+        Self::build(dir, installation(on_failure), settings, wrap, TestClock::new())
     }
 
     fn build(
         dir: &Path,
-        on_failure: OnFailure,
+        installation: Installation,
         settings: EngineSettings,
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         clock: Arc<TestClock>,
@@ -268,11 +307,16 @@ impl House {
         let store = wrap(store);
         let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(dir, JournalOptions::new(Arc::clone(&shown))).unwrap());
         let mischief = Arc::new(Mischief::default());
-        let installation = installation(on_failure);
         let integration = installation.integrations["lines"].clone();
         let snapshot = pipeline::snapshot::build(installation, &Host(Arc::clone(&mischief))).unwrap();
         let live = Arc::new(Live::new(snapshot));
+        let hot = {
+            let parts = HotParts { store: Arc::clone(&store), settings: HotSettings::default() };
+            let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+            std::thread::spawn(move || runtime().block_on(Hot::open(parts)).unwrap()).join().unwrap()
+        };
         let parts = EngineParts {
+            hot,
             store: Arc::clone(&store),
             journal: Arc::clone(&journal),
             clock: shown,

@@ -6,6 +6,11 @@ use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
 
+/// How long an answer may take.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take where a plugin is compiled.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Speaks to one server with one token.
 pub struct Client {
     http: reqwest::blocking::Client,
@@ -20,7 +25,7 @@ pub fn http() -> Result<reqwest::blocking::Client> {
     // A second call finds the provider installed; that is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::blocking::Client::builder()
-        .timeout(Duration::from_secs(30))
+        .timeout(TIME_LIMIT)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .context("cannot make an HTTP client")
@@ -48,14 +53,23 @@ impl Client {
         self.call(Method::POST, path, Some(body))
     }
 
+    /// [`Client::post`] of what may take the server minutes, such as compiling a plugin.
+    pub fn post_patiently(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(Method::POST, path, Some(body), PATIENCE)
+    }
+
     /// DELETE of a path.
     pub fn delete(&self, path: &str) -> Result<Value> {
         self.call(Method::DELETE, path, None)
     }
 
     fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.send(method, path, body, TIME_LIMIT)
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<&Value>, time_limit: Duration) -> Result<Value> {
         let url = format!("{}/api/v1/{path}", self.base);
-        let mut request = self.http.request(method.clone(), &url).bearer_auth(&self.token);
+        let mut request = self.http.request(method.clone(), &url).bearer_auth(&self.token).timeout(time_limit);
         if let Some(body) = body {
             request = request.json(body);
         }

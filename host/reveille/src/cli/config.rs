@@ -97,6 +97,10 @@ fn export(client: &Client, dir: &Path) -> Result<()> {
         std::fs::write(&path, text(file, "text")).with_context(|| format!("cannot write {}", path.display()))?;
         say(path.display().to_string());
     }
+    for plugin in exported["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["pinned"] == true) {
+        let digest: String = text(plugin, "digest").chars().take(12).collect();
+        say(format!("plugin {} is pinned to version {} ({digest}), which is no document", text(plugin, "name"), text(plugin, "version")));
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The command line: `serve`, `init` and `store` work on this machine; everything else is a thin client of the REST API.
 
+mod action;
 mod client;
 mod config;
 mod deadletter;
@@ -34,6 +35,8 @@ enum Command {
     Send(send::SendArgs),
     /// List incidents and answer them.
     Incident(incident::IncidentArgs),
+    /// What automation wants done: list, approve, refuse.
+    Action(action::ActionArgs),
     /// Who is on call.
     Oncall(oncall::OnCallArgs),
     /// Look at the installed plugins.
@@ -72,6 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => crate::init::run(&args),
         Command::Send(args) => send::run(&args),
         Command::Incident(args) => incident::run(&args),
+        Command::Action(args) => action::run(&args),
         Command::Oncall(args) => oncall::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),

@@ -36,6 +36,10 @@ impl web::Commands for Commands {
     fn overload(&self) -> Option<String> {
         self.0.overload()
     }
+
+    fn queues(&self) -> Vec<(&'static str, u64, u64)> {
+        self.0.queues().into_iter().map(|queue| (queue.name, queue.depth, queue.limit)).collect()
+    }
 }
 
 fn outcome(outcome: CommandOutcome) -> web::CommandOutcome {

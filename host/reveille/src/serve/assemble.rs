@@ -4,10 +4,11 @@ use super::configure::Configuration;
 use anyhow::{Context, Result};
 use documents::server::{self as toml, SecretSection};
 use documents::{Bundle, ServerFile};
+use domain::installation::Installation;
 use egress::{EgressSettings, Outside};
-use ports::{Clock, Egress, Journal, Live, LoadError, PluginHost, Store, Wakes};
+use ports::{Clock, Egress, Journal, Live, LoadError, Snapshot, Store, Wakes};
 use runtime::{KeyRing, LateAlarm, RuntimeSettings, Sandbox};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +25,8 @@ pub struct Ground {
     pub broken: Mutex<Vec<LoadError>>,
     pub live: Arc<Live>,
     pub wakes: Arc<Wakes>,
+    /// One change of the configuration at a time.
+    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Ground {
@@ -47,6 +50,7 @@ impl Ground {
             broken: Mutex::default(),
             live: Arc::new(Live::default()),
             wakes: Arc::new(Wakes::default()),
+            gate: Arc::default(),
         })
     }
 
@@ -60,8 +64,7 @@ impl Ground {
         })?;
         installation.revision = revision;
         let host = Arc::clone(&self.sandbox);
-        let (snapshot, broken) =
-            tokio::task::spawn_blocking(move || pipeline::snapshot::build_with_what_loads(installation, &*host)).await?;
+        let (snapshot, broken) = tokio::task::spawn_blocking(move || with_what_loads(installation, &host)).await?;
         // Alerts must come in whatever became of a plugin's file since it was applied.
         for error in &broken {
             tracing::error!(plugin = %error.plugin, "cannot be loaded, so its stage fails at every call: {}", error.reason);
@@ -77,7 +80,10 @@ impl Ground {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             live: Arc::clone(&self.live),
-            plugins: Arc::clone(&self.sandbox) as Arc<dyn PluginHost>,
+            journal: Arc::clone(&self.journal),
+            sandbox: Arc::clone(&self.sandbox),
+            alarm: Arc::clone(&self.alarm),
+            gate: Arc::clone(&self.gate),
             reach: self.file.egress.allow.clone(),
             mails: self.file.smtp.is_some(),
             secrets: self.file.secrets.keys().cloned().collect(),
@@ -104,6 +110,22 @@ impl Ground {
             .await?;
         kept.try_into().map_err(|_| anyhow::anyhow!("the stored secret {name} has not 32 bytes"))
     }
+}
+
+/// The versions of the revision. One that cannot be loaded is taken from the plugins' folder, where it came from, unless it is pinned.
+fn with_what_loads(installation: Installation, host: &Sandbox) -> (Snapshot, Vec<LoadError>) {
+    let (snapshot, broken) = pipeline::snapshot::build_with_what_loads(installation.clone(), host);
+    let mut elsewhere = installation;
+    let lost: BTreeSet<&String> = broken.iter().map(|error| &error.plugin).collect();
+    let before = elsewhere.plugins.len();
+    elsewhere.plugins.retain(|name, version| version.pinned || !lost.contains(name));
+    if elsewhere.plugins.len() == before {
+        return (snapshot, broken);
+    }
+    for error in &broken {
+        tracing::error!(plugin = %error.plugin, "the version of this revision cannot be loaded, and what lies in the folder is tried: {}", error.reason);
+    }
+    pipeline::snapshot::build_with_what_loads(elsewhere, host)
 }
 
 fn key_ring(file: &ServerFile) -> Result<KeyRing> {
@@ -162,6 +184,6 @@ fn smtp_settings(smtp: &toml::SmtpSection, file: &ServerFile) -> Result<egress::
     Ok(egress::Smtp { host: smtp.host.clone(), port: smtp.port, tls, login, from: smtp.from.clone() })
 }
 
-fn read(name: &str, section: &SecretSection) -> Result<String> {
+pub(super) fn read(name: &str, section: &SecretSection) -> Result<String> {
     Ok(section.source.read().with_context(|| format!("cannot use [secrets.{name}]"))?.expose().to_owned())
 }

@@ -3,9 +3,13 @@
 pub mod adapters;
 pub mod assemble;
 pub mod configure;
+mod heat;
+mod listener;
 mod logging;
 mod running;
 pub mod storage;
+pub mod versions;
+mod watching;
 
 pub use running::Running;
 
@@ -36,6 +40,9 @@ pub struct ServeArgs {
     /// Print addresses to paste and a link that signs you in.
     #[arg(long)]
     welcome: bool,
+    /// For authors of plugins: put what changes in the plugins' folder in force at once.
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Runs until it is told to stop.
@@ -57,7 +64,7 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     if !ground.put_stored_configuration_in_force().await? {
         bail!("there is no configuration yet: run `reveille init {}`", folder_of(&args.config).display());
     }
-    let listener = listen(ground.file.listen).await?;
+    let socket = listen(ground.file.listen).await?;
     let (stop, stopping) = watch::channel(false);
     let running = Arc::new(Running::start(&ground).await?);
     let app = running.router(&ground, metrics, stopping.clone());
@@ -69,7 +76,10 @@ async fn serve(args: &ServeArgs, file: ServerFile, metrics: logging::Metrics) ->
     if args.welcome {
         welcome::print(&ground, folder_of(&args.config)).await?;
     }
-    let mut served = tokio::spawn(serve_until(listener, app, stopping));
+    if args.watch {
+        tokio::spawn(watching::watch(ground.configuration(), stopping.clone()));
+    }
+    let mut served = tokio::spawn(listener::serve(socket, app, stopping, ground.file.connections));
     tokio::select! {
         ended = &mut served => bail!("the listener ended: {ended:?}"),
         () = told_to_stop() => tracing::info!("draining: new work is refused, what was taken in is finished"),
@@ -99,17 +109,6 @@ fn or_system(simulated: Option<Arc<crate::sim::SimClock>>) -> Arc<dyn Clock> {
         Some(clock) => clock,
         None => Arc::new(SystemClock::new()),
     }
-}
-
-async fn serve_until(listener: TcpListener, app: axum::Router, mut stopping: watch::Receiver<bool>) -> Result<()> {
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            // The sender lives until the program ends.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        })
-        .await?;
-    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

@@ -2,22 +2,23 @@
 
 use super::adapters::{Commands, PageLinks};
 use super::assemble::Ground;
+use super::heat;
 use super::logging::Metrics;
+use super::versions::{not_loaded, works_again};
 use anyhow::{Context, Result};
 use compat::CompatParts;
-use domain::alert::Severity;
-use domain::command::Notice;
-use domain::id::TeamId;
 #[cfg(feature = "sim")]
 use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
-use pipeline::{Engine, EngineParts, EngineSettings};
-use ports::{Alarm, PluginHost};
+use pipeline::{Engine, EngineHandle, EngineParts, EngineSettings};
+use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
+use state::Hot;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use web::WebParts;
 
@@ -30,12 +31,18 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    hot: Arc<Hot>,
 }
+
+/// How long the end waits for Redis to have what is committed, in real time.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 impl Running {
     /// Starts what works behind the doors; the doors open after this.
     pub async fn start(ground: &Ground) -> Result<Self> {
+        let hot = heat::open(ground).await?;
         let engine = Engine::start(EngineParts {
+            hot: Arc::clone(&hot) as Arc<dyn HotState>,
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
             clock: Arc::clone(&ground.clock),
@@ -47,13 +54,15 @@ impl Running {
         let alarm: Arc<dyn Alarm> = Arc::clone(&engine) as Arc<dyn Alarm>;
         // Set once per process; what the sandbox had to say before was logged.
         let _ = ground.alarm.set(Arc::clone(&alarm));
-        tell_of_plugins(ground, &*alarm).await?;
+        tell_of_plugins(ground, &*alarm).await;
         let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
         let oncall = OnCall::start(oncall::Parts {
             store: Arc::clone(&ground.store),
             clock: Arc::clone(&ground.clock),
             egress: ground.egress()?,
             alarm,
+            commands: Arc::new(EngineHandle(Arc::clone(&engine))),
+            hot: Some(Arc::clone(&hot) as Arc<dyn HotState>),
             live: Arc::clone(&ground.live),
             wakes: Arc::clone(&ground.wakes),
             links: Arc::clone(&links),
@@ -67,11 +76,13 @@ impl Running {
             engine,
             oncall,
             links,
+            hot,
         })
     }
 
     /// All doors: machines' side and people's side.
     pub fn router(&self, ground: &Ground, metrics: Metrics, stopping: watch::Receiver<bool>) -> axum::Router {
+        let hot = Arc::clone(&self.hot);
         let people = web::router(WebParts {
             store: Arc::clone(&ground.store),
             journal: Arc::clone(&ground.journal),
@@ -81,16 +92,19 @@ impl Running {
             plugin_host: Arc::clone(&ground.sandbox) as Arc<dyn PluginHost>,
             commands: Arc::new(Commands(Arc::clone(&self.engine))),
             configure: Arc::new(ground.configuration()),
+            versions: Arc::new(ground.configuration()),
             links: Arc::new(PageLinks(Arc::clone(&self.links))),
             public_url: ground.file.public_url.clone(),
             stopping,
             metrics: Some(metrics),
+            hot: Arc::new(move || hot.status()),
         });
         let machines = compat::router(CompatParts {
             engine: Arc::clone(&self.engine),
             store: Arc::clone(&ground.store),
             clock: Arc::clone(&ground.clock),
             live: Arc::clone(&ground.live),
+            interactions: Some(self.oncall.interactions()),
         });
         machines.merge(people)
     }
@@ -99,6 +113,9 @@ impl Running {
     pub async fn drain(&self) {
         self.engine.drain().await;
         self.oncall.stop().await;
+        if !self.hot.flush(FLUSH_LIMIT).await {
+            tracing::warn!("redis does not have all of hot state: the next start begins parts of the copy anew");
+        }
     }
 
     /// Nothing is left to do at the present time.
@@ -124,10 +141,12 @@ impl Running {
             .store
             .view(move |view| {
                 Ok(format!(
-                    "to route {:?}, runs due {:?}, outbox due {:?}, next wake {:?}",
+                    "to route {:?}, runs due {:?}, outbox due {:?}, events due {:?}, actions due {:?}, next wake {:?}",
                     view.incidents_to_route(5)?,
                     view.runs_due(now, 5)?,
                     view.outbox_due(now, 5)?,
+                    view.events_due(now, 5)?,
+                    view.actions_due(now, 5)?,
                     view.next_wake()?
                 ))
             })
@@ -138,26 +157,23 @@ impl Running {
     /// The next time at which something falls due by itself.
     #[cfg(feature = "sim")]
     pub async fn next_due(&self) -> Result<Option<Millis>> {
-        let due = self.store.view(|view| Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?])).await?;
+        let due = self
+            .store
+            .view(|view| {
+                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?])
+            })
+            .await?;
         Ok(due.into_iter().flatten().min())
     }
 }
 
 /// One incident for each plugin that could not be loaded at this start; those of earlier starts are over once the plugin loads.
-async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
+async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) {
     let broken = std::mem::take(&mut *ground.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let names: BTreeSet<String> = broken.iter().map(|error| error.plugin.clone()).collect();
-    let notice = |name: &str, details: String, over: bool| Notice {
-        cause: format!("plugin/{name}"),
-        summary: format!("Plugin {name} cannot be loaded: alerts go on without it"),
-        details,
-        severity: Severity::Error,
-        integration: None,
-        over,
-    };
     for name in &names {
         let reasons: Vec<&str> = broken.iter().filter(|e| e.plugin == *name).map(|e| e.reason.as_str()).collect();
-        alarm.raise(notice(
+        alarm.raise(not_loaded(
             name,
             format!("{}. Put a good file in its place and apply the configuration again.", reasons.join("; ")),
             false,
@@ -165,10 +181,6 @@ async fn tell_of_plugins(ground: &Ground, alarm: &dyn Alarm) -> Result<()> {
     }
     let used = ground.live.load().installation.plugin_names();
     for name in used.into_iter().filter(|name| !names.contains(name)) {
-        let key = format!("reveille/plugin/{name}");
-        if ground.store.view(move |view| view.open_incident(&TeamId::default(), &key)).await?.is_some() {
-            alarm.raise(notice(&name, "It loads again.".into(), true));
-        }
+        works_again(&ground.store, &ground.alarm, &name, false).await;
     }
-    Ok(())
 }

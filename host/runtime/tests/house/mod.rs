@@ -1,16 +1,20 @@
 //! A sandbox over a folder of its own, filled with the raw guests of `tests/guests` under manifests that each test writes.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod kept;
+
 use domain::alert::{Alert, Link, Severity};
-use domain::command::Notice;
+use domain::command::{Notice, Priority};
 use domain::decision::{Stage, Verdict};
-use domain::installation::{Grant, OnFailure, PluginUse, Table};
+use domain::id::IncidentId;
+use domain::incident::Incident;
+use domain::installation::{Grant, OnFailure, PluginUse, Table, User};
 use domain::time::Millis;
-use ports::plugin::Surroundings;
+use ports::plugin::{IncidentView, Surroundings};
 use ports::{Alarm, BoxFuture, Clock, Instance, LoadError, Plugin, PluginHost};
 use runtime::{Algorithm, Key, KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,16 +81,30 @@ impl House {
         let folder = self.plugin(name);
         fs::create_dir_all(&folder).expect("make the plugin's folder");
         fs::copy(guest_path(guest), folder.join("plugin.wasm")).expect("copy the guest");
-        let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\napi = \"0.1\"\nhooks = [{hooks}]\n{more}");
+        let manifest = format!("name = \"{name}\"\nversion = \"1.0.0\"\napi = \"1.0\"\nhooks = [{hooks}]\n{more}");
         fs::write(folder.join("plugin.toml"), manifest).expect("write the manifest");
     }
 
+    /// Installs a whole folder as the plugin `name`.
+    pub fn install_folder(&self, name: &str, from: &Path) {
+        let into = self.plugin(name);
+        for entry in walk(from) {
+            let place = into.join(entry.strip_prefix(from).expect("it lies there"));
+            fs::create_dir_all(place.parent().expect("it lies in a folder")).expect("make the plugin's folder");
+            fs::copy(&entry, place).expect("copy the plugin's file");
+        }
+    }
+
     pub fn prepare(&self, name: &str, stage: Stage, settings: &str) -> Result<Arc<dyn Plugin>, LoadError> {
+        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], state: true, ..Grant::default() };
+        self.prepare_granted(name, stage, settings, &grant)
+    }
+
+    pub fn prepare_granted(&self, name: &str, stage: Stage, settings: &str, grant: &Grant) -> Result<Arc<dyn Plugin>, LoadError> {
         let used = PluginUse { plugin: name.to_owned(), settings: settings.to_owned(), on_failure: OnFailure::Skip };
         let hosts: Table = [("web1".to_owned(), vec![("owner".to_owned(), "web".to_owned())])].into();
-        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()) };
-        let grant = Grant { lookups: vec!["hosts".into()], keys: vec!["hook".into()], secrets: Vec::new() };
-        self.sandbox.prepare(&used, stage, &grant, &around)
+        let around = Surroundings { tables: Arc::new([("hosts".to_owned(), Arc::new(hosts))].into()), ..Surroundings::default() };
+        self.sandbox.prepare(&used, stage, grant, &around)
     }
 
     /// Why the plugin is refused.
@@ -127,6 +145,12 @@ fn guest_path(guest: &str) -> PathBuf {
     path
 }
 
+/// All files below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("read the folder").map(|entry| entry.expect("read its entry").path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 /// What a verdict says.
 pub fn said(verdict: Verdict) -> String {
     match verdict {
@@ -153,4 +177,52 @@ pub fn full_alert() -> Alert {
         links: vec![Link { url: "https://graphs.example/1".into(), text: "Graph".into(), image: true }],
         ..Alert::firing("checkout-latency", Severity::Critical, Millis(2000))
     }
+}
+
+/// A member with everything.
+pub fn user() -> User {
+    User {
+        id: "alice".into(),
+        name: "Alice".into(),
+        time_zone: "Europe/Rome".into(),
+        language: "it".into(),
+        contacts: Vec::new(),
+        admin: false,
+        break_glass: false,
+    }
+}
+
+/// An incident with every field and one alert.
+pub fn view() -> IncidentView {
+    let incident = Incident {
+        id: IncidentId(7),
+        team: "shop".into(),
+        key: "checkout".into(),
+        title: "Checkout is slow".into(),
+        status: domain::alert::Status::Firing,
+        severity: Severity::Critical,
+        priority: Some(Priority::P2),
+        service: Some("checkout".into()),
+        routing_key: Some("shop".into()),
+        opened_at: Millis(5000),
+        acknowledged_at: None,
+        resolved_at: None,
+        last_alert_at: Millis(6000),
+        alert_count: 3,
+        entity_count: 1,
+        acknowledged_severity: None,
+        firing: [0, 0, 0, 1],
+        responders: vec!["alice".into()],
+        labels: full_alert().labels,
+        links: full_alert().links,
+        related: Vec::new(),
+        integration: None,
+        default_route: false,
+        own: false,
+        route_due: true,
+        routed_severity: None,
+        version: 1,
+    };
+    let url = Some("https://reveille.example/i/7".into());
+    IncidentView { incident, url, responders: vec![user()], alerts: vec![full_alert()] }
 }

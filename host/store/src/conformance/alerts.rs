@@ -3,11 +3,13 @@
 use super::samples::{AWKWARD, alert_state, decision_row};
 use super::{Case, Subject, try_write, view, write};
 use domain::alert::{SUMMARY_LIMIT_BYTES, Severity, Status};
-use domain::id::{AlertId, DecisionId, IncidentId, JournalId, TeamId};
+use domain::decision::{Outcome, Verdict};
+use domain::id::{AlertId, DecisionId, IncidentId, JournalId, Revision, TeamId};
 use domain::incident::{AlertState, Window};
 use domain::time::Millis;
 use ports::Store;
-use ports::store::{DecisionFilter, StoreError};
+use ports::store::{DecisionFilter, DecisionRow, StoreError};
+use std::sync::Arc;
 
 pub(super) const CASES: &[Case] = &[
     ("an empty store is empty", empty),
@@ -19,6 +21,7 @@ pub(super) const CASES: &[Case] = &[
     ("an alert comes back whole", alert_whole),
     ("an alert is replaced", alert_replaced),
     ("an alert keeps its latest report whatever its decision says", alert_report),
+    ("what is reported again and again comes back whole each time", repeats),
     ("an alert changes its entity", alert_renamed),
     ("alert ids grow and are not given twice", alert_ids),
     ("alerts of an incident, newest report first", alerts_of),
@@ -191,8 +194,8 @@ fn alert_replaced(subject: &dyn Subject) {
     joined.key = "another key".into();
     let mut resolved = joined.clone();
     resolved.status = Status::Resolved;
-    resolved.alert.summary = None;
-    resolved.alert.labels.clear();
+    Arc::make_mut(&mut resolved.alert).summary = None;
+    Arc::make_mut(&mut resolved.alert).labels.clear();
     for state in [repeat, joined, resolved] {
         put(&*store, vec![state.clone()]);
         assert_eq!(view(&*store, |view| view.alert(&shop(), "db")), Some(state.clone()));
@@ -204,12 +207,12 @@ fn alert_report(subject: &dyn Subject) {
     let store = subject.store();
     let decided = |id, summary: &str| {
         let mut row = decision_row(id, "shop", "db");
-        row.decision.alert.summary = Some(summary.into());
+        Arc::make_mut(&mut row.decision.alert).summary = Some(summary.into());
         row
     };
     let state = |id, summary: &str| {
         let mut state = alert_state(AlertId(1), "shop", "db", id);
-        state.alert.summary = Some(summary.into());
+        Arc::make_mut(&mut state.alert).summary = Some(summary.into());
         state
     };
     // Its report is its decision's; then another than its decision's; then its decision is of no known row; then the first again.
@@ -232,6 +235,70 @@ fn alert_report(subject: &dyn Subject) {
         assert_eq!(view(&*store, |view| view.alert(&shop(), "db")), Some(state.clone()));
         assert_eq!(write(&*store, |tx| tx.alert(&shop(), "db")), Some(state));
     }
+}
+
+/// The decision's alert and the state's are one value, as the committer hands them in; only times, or one thing besides, differ from report to report.
+fn repeats(subject: &dyn Subject) {
+    let store = subject.store();
+    let report = |record: u64, change: fn(&mut DecisionRow)| {
+        let mut row = decision_row(decision(record, 0), "shop", "db");
+        let alert = Arc::make_mut(&mut row.decision.alert);
+        alert.received_at = Millis(record as i64 * 1000);
+        alert.expires_at = record.is_multiple_of(2).then_some(Millis(record as i64 * 5000));
+        row.at = Millis(record as i64);
+        row.outcome = if record == 1 { Outcome::Opened } else { Outcome::Repeated };
+        change(&mut row);
+        let mut state = alert_state(AlertId(1), "shop", "db", row.decision.id);
+        state.alert = Arc::clone(&row.decision.alert);
+        (row, state)
+    };
+    let same: fn(&mut DecisionRow) = |_| {};
+    let steps = [
+        report(1, same),
+        report(2, same),
+        report(3, same),
+        report(4, |row| Arc::make_mut(&mut row.decision.alert).summary = Some("another".into())),
+        report(5, |row| row.decision.verdict = Verdict::Keep),
+        report(6, |row| row.decision.notes.truncate(1)),
+        report(7, |row| row.decision.revision = Revision(8)),
+        report(8, |row| row.decision.integration = None),
+        report(9, |row| row.decision.default_route = !row.decision.default_route),
+        report(10, |row| row.decision.grouping = None),
+        report(11, |row| row.decision.partition = 1),
+        report(12, same),
+    ];
+    let as_given = |store: &dyn Store, upto: usize| {
+        for (row, _) in &steps[..upto] {
+            let id = row.decision.id;
+            assert_eq!(view(store, move |view| view.decision(id)), Some(row.clone()));
+        }
+        let state = &steps[upto - 1].1;
+        assert_eq!(view(store, |view| view.alert(&shop(), "db")), Some(state.clone()));
+        assert_eq!(write(store, |tx| tx.alert(&shop(), "db")), Some(state.clone()));
+    };
+    for (index, (row, state)) in steps.iter().enumerate() {
+        let (row, state) = (row.clone(), state.clone());
+        let given = (row.clone(), state.clone());
+        if index == 2 {
+            // A job that is undone leaves nothing to cite.
+            let refused = try_write(&*store, move |tx| {
+                tx.add_decision(&given.0)?;
+                tx.put_alert(&given.1)?;
+                Err::<(), _>(StoreError::Abandoned("planted".into()))
+            });
+            assert!(refused.is_err());
+        }
+        write(&*store, move |tx| {
+            assert!(tx.add_decision(&row)?);
+            tx.put_alert(&state)
+        });
+        as_given(&*store, index + 1);
+    }
+    let listed = view(&*store, |view| view.decisions(&DecisionFilter { limit: 100, ..DecisionFilter::default() }));
+    assert_eq!(listed, steps.iter().rev().map(|(row, _)| row.clone()).collect::<Vec<_>>());
+    drop(store);
+    let store = subject.store();
+    as_given(&*store, steps.len());
 }
 
 fn alert_renamed(subject: &dyn Subject) {
@@ -350,9 +417,9 @@ fn windows(subject: &dyn Subject) {
 fn large(subject: &dyn Subject) {
     let store = subject.store();
     let mut state = alert_state(AlertId(1), AWKWARD, AWKWARD, decision(u64::from(u32::MAX), 1023));
-    state.alert.summary = Some("é".repeat(SUMMARY_LIMIT_BYTES / 2));
-    state.alert.details = Some("x".repeat(2 << 20));
-    state.alert.labels = (0..128).map(|n| (format!("label-{n:03}"), "v".repeat(4096))).collect();
+    Arc::make_mut(&mut state.alert).summary = Some("é".repeat(SUMMARY_LIMIT_BYTES / 2));
+    Arc::make_mut(&mut state.alert).details = Some("x".repeat(2 << 20));
+    Arc::make_mut(&mut state.alert).labels = (0..128).map(|n| (format!("label-{n:03}"), "v".repeat(4096))).collect();
     state.key = AWKWARD.into();
     let mut row = decision_row(state.last_decision, AWKWARD, AWKWARD);
     row.decision.alert = state.alert.clone();

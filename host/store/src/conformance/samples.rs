@@ -59,7 +59,7 @@ pub fn alert_state(id: AlertId, team: &str, entity: &str, decision: DecisionId) 
         counted: true,
         suppressed_until: None,
         expires_at: None,
-        alert: alert(entity),
+        alert: Arc::new(alert(entity)),
         last_decision: decision,
     }
 }
@@ -74,7 +74,7 @@ pub fn decision_row(id: DecisionId, team: &str, entity: &str) -> DecisionRow {
             revision: Revision(7),
             team: team.into(),
             integration: Some("shop-prometheus".into()),
-            alert: alert(entity),
+            alert: Arc::new(alert(entity)),
             verdict: Verdict::Suppress { reason: "maintenance".into(), until: Some(Millis(9_000)) },
             grouping: Some(Grouping {
                 incident_key: "checkout".into(),

@@ -1,19 +1,22 @@
 //! The ports' reads and writes on one connection. Readers see their snapshot; the writer's transaction sees its memory first, and what it
 //! has not sent yet goes ahead of every question.
 
+mod actions;
 mod alerts;
 mod house;
 mod incidents;
+mod prefetch;
 pub(crate) mod read;
 
 use super::link::{Link, Param};
 use super::writer::Session;
 use crate::codec::Number;
 use crate::heat::Counter;
+use domain::automation::{QueuedEvent, StoredAction};
 use domain::escalation::Run;
 use domain::id::{
-    AlertId, AuditId, DeadLetterId, DecisionId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision, RotationId, RunId,
-    TeamId,
+    ActionId, AlertId, AuditId, DeadLetterId, DecisionId, EventId, IncidentId, IntegrationId, JournalId, OutboxId, OverrideId, Revision,
+    RotationId, RunId, TeamId, UserId,
 };
 use domain::incident::{AlertState, Incident, Window};
 use domain::page::{Outbox, OutboxState};
@@ -22,7 +25,7 @@ use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::{
-    AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
+    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -75,10 +78,10 @@ impl Source for Reader<'_> {
         Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0)).cast_unsigned())
     }
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
-        alerts::by_entity(self, team, entity)?.map(|row| row.state()).transpose()
+        Ok(alerts::by_entity(self, team, entity)?.map(|row| row.state()))
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
-        alerts::by_id(self, id)?.map(|row| row.state()).transpose()
+        Ok(alerts::by_id(self, id)?.map(|row| row.state()))
     }
     fn incident_of(&self, id: IncidentId) -> Result<Option<Incident>> {
         incidents::by_id(self, id)
@@ -112,7 +115,7 @@ impl Source for Writer<'_> {
     fn alert_of(&self, team: &TeamId, entity: &str) -> Result<Option<AlertState>> {
         let known = self.0.memory.borrow_mut().heat.alert(team, entity);
         if let Some(row) = known {
-            return row.state().map(Some);
+            return Ok(Some(row.state()));
         }
         if self.0.memory.borrow().no_alert.contains(&(team.clone(), entity.to_owned())) {
             return Ok(None);
@@ -122,7 +125,7 @@ impl Source for Writer<'_> {
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
         let known = self.0.memory.borrow_mut().heat.alert_by_id(id.0);
         match known {
-            Some(row) => row.state().map(Some),
+            Some(row) => Ok(Some(row.state())),
             None => self.warm(alerts::by_id(self, id)?),
         }
     }
@@ -163,93 +166,13 @@ impl Source for Writer<'_> {
 impl Writer<'_> {
     fn warm(&self, found: Option<crate::rows::alert::AlertRow>) -> Result<Option<AlertState>> {
         let Some(row) = found else { return Ok(None) };
-        let state = row.state()?;
+        let state = row.state();
         self.0.memory.borrow_mut().heat.remember(Arc::new(row));
         Ok(Some(state))
     }
 
     fn number<T: Number>(&self, counter: Counter) -> T {
         T::of(self.0.memory.borrow_mut().heat.next(counter).cast_signed())
-    }
-
-    /// Reads what of these is not remembered, in two questions: what the names lead to, then the incidents that those lead to.
-    fn prefetch(&self, wanted: &[(&TeamId, &str)], keys: &[(&TeamId, &str)]) -> Result<()> {
-        const DOING: &str = "read the rows of a batch";
-        let unknown_alerts: Vec<_> = {
-            let mut memory = self.0.memory.borrow_mut();
-            wanted.iter().filter(|(team, entity)| memory.heat.alert(team, entity).is_none()).collect()
-        };
-        if !unknown_alerts.is_empty() {
-            let teams: Vec<&[u8]> = unknown_alerts.iter().map(|(team, _)| team.as_str().as_bytes()).collect();
-            let names: Vec<&[u8]> = unknown_alerts.iter().map(|(_, entity)| entity.as_bytes()).collect();
-            let found = read::many(self, DOING, alerts::BY_ENTITIES, &[&teams, &names], alerts::read)?;
-            let mut memory = self.0.memory.borrow_mut();
-            memory.no_alert.extend(unknown_alerts.iter().map(|(team, entity)| ((*team).clone(), (*entity).to_owned())));
-            for row in found {
-                memory.no_alert.remove(&(row.team.clone(), row.entity.clone()));
-                memory.heat.remember(Arc::new(row));
-            }
-        }
-        let unknown_keys: Vec<_> = {
-            let mut memory = self.0.memory.borrow_mut();
-            let names = keys.iter().map(|(team, key)| ((*team).clone(), (*key).to_owned()));
-            names.filter(|name| memory.open.get(name).is_none() || memory.windows.get(name).is_none()).collect()
-        };
-        if !unknown_keys.is_empty() {
-            self.prefetch_keys(unknown_keys)?;
-        }
-        self.prefetch_incidents(wanted, keys)
-    }
-
-    fn prefetch_keys(&self, names: Vec<(TeamId, String)>) -> Result<()> {
-        let teams: Vec<&[u8]> = names.iter().map(|(team, _)| team.as_str().as_bytes()).collect();
-        let keys: Vec<&[u8]> = names.iter().map(|(_, key)| key.as_bytes()).collect();
-        let sql = "SELECT k.at, o.incident, w.arrivals FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (team, key, at) \
-                   LEFT JOIN LATERAL (SELECT incident FROM open_incident x WHERE x.team = k.team AND x.key = k.key LIMIT 1) o ON true \
-                   LEFT JOIN LATERAL (SELECT arrivals FROM alert_window x WHERE x.team = k.team AND x.key = k.key LIMIT 1) w ON true";
-        let found = read::many(self, "read the keys of a batch", sql, &[&teams, &keys], |row| {
-            let window = row.try_get::<_, Option<&str>>(2)?.map(serde_json::from_str).transpose()?;
-            Ok((row.try_get::<_, i64>(0)?, read::number_or_null(row, 1)?, window.map(|arrivals| Arc::new(Window { arrivals }))))
-        })?;
-        let mut memory = self.0.memory.borrow_mut();
-        for (at, open, window) in found {
-            let Some(name) = usize::try_from(at - 1).ok().and_then(|at| names.get(at)) else { continue };
-            if memory.open.get(name).is_none() {
-                memory.open.remember(name.clone(), open);
-            }
-            if memory.windows.get(name).is_none() {
-                memory.windows.remember(name.clone(), window);
-            }
-        }
-        Ok(())
-    }
-
-    fn prefetch_incidents(&self, wanted: &[(&TeamId, &str)], keys: &[(&TeamId, &str)]) -> Result<()> {
-        let mut ids: Vec<i64> = Vec::new();
-        {
-            let mut memory = self.0.memory.borrow_mut();
-            for (team, entity) in wanted {
-                ids.extend(memory.heat.alert(team, entity).and_then(|row| row.incident).map(Number::stored));
-            }
-            for (team, key) in keys {
-                ids.extend(memory.open.get(&((*team).clone(), (*key).to_owned())).flatten().map(Number::stored));
-            }
-            ids.sort_unstable();
-            ids.dedup();
-            ids.retain(|id| memory.incidents.get(&IncidentId::of(*id)).is_none());
-        }
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let sql = "SELECT id, body FROM incident WHERE id = ANY ($1)";
-        let found = read::many(self, "read the incidents of a batch", sql, &[&ids], |row| {
-            Ok((read::number(row, 0)?, read::json::<Incident>(row, 1)?))
-        })?;
-        let mut memory = self.0.memory.borrow_mut();
-        for (id, incident) in found {
-            memory.incidents.remember(id, Some(Arc::new(incident)));
-        }
-        Ok(())
     }
 }
 
@@ -368,6 +291,36 @@ impl<S: Source> View for Rows<S> {
     fn plugin_state(&self, space: &StateSpace) -> Result<Vec<StateRow>> {
         house::plugin_state(&self.0, space)
     }
+    fn events_due(&self, now: Millis, limit: u32) -> Result<Vec<QueuedEvent>> {
+        actions::events_due(&self.0, now, limit)
+    }
+    fn event(&self, id: EventId) -> Result<Option<QueuedEvent>> {
+        actions::event(&self.0, id)
+    }
+    fn next_event_due(&self) -> Result<Option<Millis>> {
+        actions::next_event_due(&self.0)
+    }
+    fn action(&self, id: ActionId) -> Result<Option<StoredAction>> {
+        actions::by_id(&self.0, id)
+    }
+    fn actions_of(&self, incident: IncidentId) -> Result<Vec<StoredAction>> {
+        actions::of_incident(&self.0, incident)
+    }
+    fn actions(&self, filter: &ActionFilter) -> Result<Vec<StoredAction>> {
+        actions::list(&self.0, filter)
+    }
+    fn actions_due(&self, now: Millis, limit: u32) -> Result<Vec<StoredAction>> {
+        actions::due(&self.0, now, limit)
+    }
+    fn next_action_due(&self) -> Result<Option<Millis>> {
+        actions::next_due(&self.0)
+    }
+    fn outbox_by_reference(&self, reference: &str) -> Result<Option<Outbox>> {
+        incidents::outbox_by_reference(&self.0, reference)
+    }
+    fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
+        incidents::last_told(&self.0, user)
+    }
     fn generations(&self) -> Result<Generations> {
         self.0.all_generations()
     }
@@ -484,6 +437,31 @@ impl Tx for Rows<Writer<'_>> {
     }
     fn delete_expired_plugin_state(&mut self, now: Millis, limit: u32) -> Result<u64> {
         house::delete_expired_plugin_state(&self.0, now, limit)
+    }
+    fn new_event_id(&mut self) -> Result<EventId> {
+        Ok(self.0.number(Counter::Event))
+    }
+    fn put_event(&mut self, event: &QueuedEvent) -> Result<()> {
+        actions::put_event(&self.0, event)
+    }
+    fn delete_event(&mut self, id: EventId) -> Result<()> {
+        actions::delete_event(&self.0, id);
+        Ok(())
+    }
+    fn new_action_id(&mut self) -> Result<ActionId> {
+        Ok(self.0.number(Counter::Action))
+    }
+    fn add_action(&mut self, action: &StoredAction) -> Result<bool> {
+        actions::add(&self.0, action)
+    }
+    fn put_action(&mut self, action: &StoredAction) -> Result<()> {
+        actions::put(&self.0, action)
+    }
+    fn add_once(&mut self, key: &str, at: Millis) -> Result<bool> {
+        actions::add_once(&self.0, key, at)
+    }
+    fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
+        actions::forget_once(&self.0, until, limit)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         Ok(house::count_generations(&self.0, partitions))

@@ -28,7 +28,8 @@ CREATE TABLE decision (
     at BIGINT NOT NULL,
     team BYTEA NOT NULL,
     incident BIGINT,
-    alert BYTEA NOT NULL,   -- packed: the alert after all edits
+    repeats BIGINT,         -- the decision that holds the content, where this one says the same but for its times
+    alert BYTEA NOT NULL,   -- packed: the alert after all edits; empty where it repeats
     rest BYTEA NOT NULL     -- packed: verdict, grouping, notes, outcome
 );
 CREATE INDEX decision_incident ON decision (incident) WHERE incident IS NOT NULL;
@@ -71,7 +72,7 @@ CREATE TABLE incident (
     team BYTEA NOT NULL,
     open BIGINT NOT NULL,
     route_due BIGINT NOT NULL,
-    body TEXT NOT NULL
+    body BYTEA NOT NULL     -- packed; JSON in rows that came from an old SQLite store
 ) WITH (fillfactor = 70);
 CREATE INDEX incident_team ON incident (team, id);
 CREATE INDEX incident_open ON incident (id) WHERE open <> 0;
@@ -109,6 +110,12 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_incident ON outbox (incident) WHERE incident IS NOT NULL;
 CREATE INDEX outbox_due ON outbox (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX outbox_state ON outbox (state);
+-- One text of a body. An escaped zero byte, which TEXT cannot hold, reads as another control character.
+CREATE FUNCTION said(body TEXT, name TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN replace(body, '\u0000', '\u0001')::json ->> name;
+-- Receipts name a message as its provider does; people mean the incident that they were last told about.
+CREATE INDEX outbox_reference ON outbox (said(body, 'reference'), id) WHERE said(body, 'reference') IS NOT NULL;
+CREATE INDEX outbox_user ON outbox (said(body, 'user'), id) WHERE state = 'accepted' AND incident IS NOT NULL;
 
 CREATE TABLE dead_letter (
     id BIGINT PRIMARY KEY,
@@ -180,3 +187,25 @@ CREATE INDEX plugin_state_expires ON plugin_state (expires_at);
 
 -- How often each partition of the hot state was committed to.
 CREATE TABLE generation (partition BIGINT PRIMARY KEY, value BIGINT NOT NULL);
+
+-- What automation plugins are still to be told: written with the change, deleted with the plugin's answer.
+CREATE TABLE incident_event (id BIGINT PRIMARY KEY, due_at BIGINT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX incident_event_due ON incident_event (due_at);
+
+-- What automation plugins want done. Within an incident a key of a plugin stands once.
+CREATE TABLE action (
+    id BIGINT PRIMARY KEY,
+    incident BIGINT NOT NULL,
+    plugin BYTEA NOT NULL,
+    key BYTEA NOT NULL,
+    state TEXT NOT NULL,
+    due_at BIGINT,          -- NULL once it is over
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX action_key ON action (incident, plugin, key);
+CREATE INDEX action_due ON action (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX action_state ON action (state, id);
+
+-- What is to be done once and was done.
+CREATE TABLE once (key BYTEA PRIMARY KEY, at BIGINT NOT NULL);
+CREATE INDEX once_at ON once (at);

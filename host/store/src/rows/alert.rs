@@ -1,9 +1,10 @@
 //! Alerts' states and the windows of "open after N".
 
-use crate::codec::{Number, number, number_or_null, pack, read_json, read_word, stored, unpack};
-use crate::heat::Heat;
+use crate::codec::{Number, number, number_or_null, pack, read_json, read_packed, read_word, stored};
+use crate::heat::{Content, Heat};
+use crate::rows::decision;
 use crate::statement::{execute, many, optional};
-use domain::alert::{Severity, Status};
+use domain::alert::{Alert, Severity, Status};
 use domain::id::{AlertId, DecisionId, IncidentId, IntegrationId, TeamId};
 use domain::incident::{AlertState, Window};
 use domain::time::Millis;
@@ -11,7 +12,7 @@ use ports::StoreError;
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
-/// A row of the table, with the alert still packed.
+/// A row of the table.
 #[derive(Debug, Clone)]
 pub(crate) struct AlertRow {
     pub id: u64,
@@ -29,22 +30,23 @@ pub(crate) struct AlertRow {
     pub incident: Option<IncidentId>,
     pub key: String,
     pub integration: Option<IntegrationId>,
-    pub alert: Arc<[u8]>,
+    pub alert: Arc<Alert>,
     /// The file has the alert only in its decision.
     pub cited: bool,
+    /// Where the content of its last decision stands, as far as that is known.
+    pub content: Option<Content>,
 }
 
 impl AlertRow {
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> usize {
         // The entity and the team stand in the names as well; 256: the structs and the nodes of the maps.
-        self.alert.len() + 2 * (self.team.as_str().len() + self.entity.len()) + self.key.len() + size_of::<Self>() + 256
+        weight_of(&self.alert) + 2 * (self.team.as_str().len() + self.entity.len()) + self.key.len() + size_of::<Self>() + 256
     }
 
     /// As the port gives it.
-    pub fn state(&self) -> Result<AlertState, StoreError> {
-        let alert = unpack(&self.alert).map_err(|error| StoreError::Corrupt { doing: READ, why: error.to_string() })?;
-        Ok(AlertState {
+    pub fn state(&self) -> AlertState {
+        AlertState {
             id: AlertId(self.id),
             team: self.team.clone(),
             entity: self.entity.clone(),
@@ -59,12 +61,12 @@ impl AlertRow {
             counted: self.counted,
             suppressed_until: self.suppressed_until,
             expires_at: self.expires_at,
-            alert,
+            alert: Arc::clone(&self.alert),
             last_decision: self.last_decision,
-        })
+        }
     }
 
-    pub fn of(state: &AlertState, alert: Arc<[u8]>, cited: bool) -> Self {
+    pub fn of(state: &AlertState, cited: bool, content: Option<Content>) -> Self {
         Self {
             id: state.id.0,
             team: state.team.clone(),
@@ -81,17 +83,15 @@ impl AlertRow {
             incident: state.incident,
             key: state.key.clone(),
             integration: state.integration.clone(),
-            alert,
+            alert: Arc::clone(&state.alert),
             cited,
+            content,
         }
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let own = row.get_ref(15)?.as_blob_or_null()?;
-        let alert = match own {
-            Some(own) => own.into(),
-            None => row.get_ref(16)?.as_blob()?.into(),
-        };
+        let own = row.get_ref(15)?.as_blob_or_null()?.is_some();
+        let alert = if own { read_packed(row, 15)? } else { decision::read_alert(row, 16, 17, 18)? };
         Ok(Self {
             id: row.get::<_, i64>(0)?.cast_unsigned(),
             last_decision: number(row, 1)?,
@@ -108,8 +108,9 @@ impl AlertRow {
             entity: row.get(12)?,
             key: row.get(13)?,
             integration: row.get::<_, Option<String>>(14)?.map(IntegrationId),
-            alert,
-            cited: own.is_none(),
+            alert: Arc::new(alert),
+            cited: !own,
+            content: None,
         })
     }
 }
@@ -121,8 +122,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.last_decision, a.last_at, a.first_at, a.count, a.status, a.severity, a.counted, a.suppressed_until, \
-             a.expires_at, a.incident, a.team, a.entity, a.key, a.integration, a.alert, d.alert \
-             FROM alert a LEFT JOIN decision d ON d.id = a.last_decision AND a.alert IS NULL ",
+             a.expires_at, a.incident, a.team, a.entity, a.key, a.integration, a.alert, d.alert, d.rest, r.alert \
+             FROM alert a LEFT JOIN decision d ON d.id = a.last_decision AND a.alert IS NULL LEFT JOIN decision r ON r.id = d.repeats ",
             $rest
         )
     };
@@ -138,17 +139,17 @@ pub(crate) fn by_id(on: &Connection, id: AlertId) -> Result<Option<AlertRow>, St
 
 pub(crate) fn of_incident(on: &Connection, incident: IncidentId, limit: u32) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("WHERE a.incident = ?1 ORDER BY a.last_at DESC, a.id DESC LIMIT ?2");
-    states(many(on, READ, sql, (incident.stored(), limit), AlertRow::read)?)
+    Ok(states(&many(on, READ, sql, (incident.stored(), limit), AlertRow::read)?))
 }
 
 pub(crate) fn waiting(on: &Connection, team: &TeamId, key: &str) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("WHERE a.team = ?1 AND a.key = ?2 AND a.waiting ORDER BY a.id");
-    states(many(on, READ, sql, (team.as_str(), key), AlertRow::read)?)
+    Ok(states(&many(on, READ, sql, (team.as_str(), key), AlertRow::read)?))
 }
 
 pub(crate) fn to_wake(on: &Connection, now: Millis, limit: u32) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("WHERE a.wake_at <= ?1 ORDER BY a.wake_at, a.id LIMIT ?2");
-    states(many(on, READ, sql, (now.0, limit), AlertRow::read)?)
+    Ok(states(&many(on, READ, sql, (now.0, limit), AlertRow::read)?))
 }
 
 pub(crate) fn next_wake(on: &Connection) -> Result<Option<Millis>, StoreError> {
@@ -156,21 +157,27 @@ pub(crate) fn next_wake(on: &Connection) -> Result<Option<Millis>, StoreError> {
     optional(on, READ, sql, (), |row| number(row, 0))
 }
 
-fn states(rows: Vec<AlertRow>) -> Result<Vec<AlertState>, StoreError> {
+fn states(rows: &[AlertRow]) -> Vec<AlertState> {
     rows.iter().map(AlertRow::state).collect()
+}
+
+/// Whether the alert of a state is the one of its decision, and where the content of that stands.
+pub(crate) fn cited(heat: &mut Heat, state: &AlertState) -> (bool, Option<Content>) {
+    let known =
+        heat.alert_by_id(state.id.0).filter(|known| known.last_decision == state.last_decision && Arc::ptr_eq(&known.alert, &state.alert));
+    match (heat.fresh(state.last_decision), known) {
+        (Some(fresh), _) if Arc::ptr_eq(&fresh.alert, &state.alert) => (true, Some(fresh.content.clone())),
+        (_, Some(known)) => (known.cited, known.content.clone()),
+        _ => (false, None),
+    }
 }
 
 /// Inserts or replaces. Where the alert is the one of its decision, the row cites that instead of keeping it twice: a repeat then changes
 /// a row of some 150 bytes, and thirty such rows share a page of the log.
 pub(crate) fn put(on: &Connection, heat: &mut Heat, state: &AlertState) -> Result<(), StoreError> {
     const DOING: &str = "put an alert";
-    let packed = pack(DOING, &state.alert)?;
-    let known = heat.alert_by_id(state.id.0).filter(|known| known.last_decision == state.last_decision && known.cited);
-    let decided = known.map(|known| known.alert.clone()).or_else(|| heat.fresh(state.last_decision).cloned());
-    let (alert, cited) = match decided {
-        Some(decided) if *decided == *packed => (decided, true),
-        _ => (packed.into(), false),
-    };
+    let (cited, content) = cited(heat, state);
+    let own = if cited { None } else { Some(pack(DOING, &state.alert)?) };
     let waiting = state.status == Status::Firing && state.incident.is_none() && state.suppressed_until.is_none();
     let values = params![
         state.id.stored(),
@@ -185,7 +192,7 @@ pub(crate) fn put(on: &Connection, heat: &mut Heat, state: &AlertState) -> Resul
         stored(state.expires_at),
         stored(state.wake_at()),
         state.integration.as_ref().map(IntegrationId::as_str),
-        (!cited).then_some(&*alert),
+        own,
         // From here on: what has indexes.
         stored(state.incident),
         state.team.as_str(),
@@ -216,8 +223,17 @@ pub(crate) fn put(on: &Connection, heat: &mut Heat, state: &AlertState) -> Resul
             values,
         )?;
     }
-    heat.wrote(Arc::new(AlertRow::of(state, alert, cited)));
+    heat.wrote(Arc::new(AlertRow::of(state, cited, content)));
     Ok(())
+}
+
+/// About how many bytes of memory an alert takes.
+fn weight_of(alert: &Alert) -> usize {
+    let texts = [&alert.summary, &alert.details, &alert.source, &alert.service, &alert.routing_key, &alert.group];
+    let pairs = alert.labels.iter().chain(&alert.annotations).map(|(name, value)| name.len() + value.len() + 80);
+    let links = alert.links.iter().map(|link| link.url.len() + link.text.len() + 88);
+    let texts = texts.into_iter().flatten().map(|text| text.len() + 16);
+    size_of::<Alert>() + alert.entity.len() + texts.chain(pairs).chain(links).sum::<usize>()
 }
 
 pub(crate) fn window(on: &Connection, team: &TeamId, key: &str) -> Result<Option<Window>, StoreError> {

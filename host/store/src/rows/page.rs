@@ -3,7 +3,7 @@
 use crate::codec::{Number, json, number, read_json, stored};
 use crate::statement::{execute, many, one, optional};
 use domain::escalation::{Run, RunState};
-use domain::id::{IncidentId, OutboxId, RunId};
+use domain::id::{IncidentId, OutboxId, RunId, UserId};
 use domain::page::{Outbox, OutboxState};
 use domain::time::Millis;
 use ports::StoreError;
@@ -44,6 +44,17 @@ pub(crate) fn outbox(on: &Connection, id: OutboxId) -> Result<Option<Outbox>, St
 
 pub(crate) fn outbox_by_key(on: &Connection, key: &str) -> Result<Option<Outbox>, StoreError> {
     optional(on, READ_OUTBOX, "SELECT body FROM outbox WHERE key = ?1", [key], |row| read_json(row, 0))
+}
+
+pub(crate) fn outbox_by_reference(on: &Connection, reference: &str) -> Result<Option<Outbox>, StoreError> {
+    let sql = "SELECT body FROM outbox WHERE json_extract(body, '$.reference') = ?1 ORDER BY id DESC LIMIT 1";
+    optional(on, READ_OUTBOX, sql, [reference], |row| read_json(row, 0))
+}
+
+pub(crate) fn last_told(on: &Connection, user: &UserId) -> Result<Option<IncidentId>, StoreError> {
+    let sql = "SELECT incident FROM outbox WHERE json_extract(body, '$.user') = ?1 AND state = 'accepted' AND incident IS NOT NULL \
+               ORDER BY id DESC LIMIT 1";
+    optional(on, READ_OUTBOX, sql, [user.as_str()], |row| number(row, 0))
 }
 
 pub(crate) fn outbox_of(on: &Connection, incident: IncidentId) -> Result<Vec<Outbox>, StoreError> {

@@ -1,5 +1,6 @@
 //! Configuration as code: look at it, check a change, put it in force.
 
+use crate::api::plugins::{PluginInForce, in_force};
 use crate::app::App;
 use crate::extract::{Caller, Sent};
 use crate::parts::{Applied, BundleFile, Plan};
@@ -15,6 +16,8 @@ use utoipa::ToSchema;
 pub struct Exported {
     pub revision: u64,
     pub files: Vec<BundleFile>,
+    /// The versions of plugins in force, which no document says; a pinned one stays when documents are applied.
+    pub plugins: Vec<PluginInForce>,
 }
 
 /// A configuration to check or to put in force: all of its documents.
@@ -31,7 +34,8 @@ pub struct Bundle {
     responses((status = 200, body = Exported)))]
 pub async fn export(State(app): State<App>) -> Result<Json<Exported>, Problem> {
     let (revision, files) = app.parts.configure.export().await?;
-    Ok(Json(Exported { revision: revision.0, files }))
+    let plugins = in_force(&app.parts.live.load().installation);
+    Ok(Json(Exported { revision: revision.0, files, plugins }))
 }
 
 /// Checks a configuration, down to loading its plugins, and says what it would change.

@@ -55,7 +55,7 @@ pub async fn list(State(app): State<App>, Caller(caller): Caller) -> Result<Json
     let shape = |integration: &domain::installation::Integration| IntegrationShape {
         id: integration.id.0.clone(),
         team: integration.team.0.clone(),
-        normalizer: integration.normalize.plugin.clone(),
+        normalizer: integration.door.used().plugin.clone(),
         pipeline: integration.pipeline.0.clone(),
         body_limit_bytes: integration.body_limit_bytes,
         keys: keys.iter().filter(|key| key.integration.as_ref() == Some(&integration.id)).map(KeyShape::new).collect(),

@@ -1,5 +1,6 @@
 //! The REST API under `/api/v1`. Every operation is described where it is written, and registered here with its permission.
 
+pub mod actions;
 pub mod audit;
 pub mod configuration;
 pub mod dead_letters;
@@ -29,6 +30,9 @@ use utoipa_axum::routes;
 /// Largest configuration, in bytes.
 const CONFIGURATION_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 
+/// Largest plugin as it is sent, in bytes: a component of 32 MiB and as much of assets, in base64.
+const PLUGIN_LIMIT_BYTES: usize = 90 * 1024 * 1024;
+
 pub fn register(routes: &mut Routes) {
     routes.plain("/api/v1/openapi.json", Permission::Everybody("it describes the program, not the installation"), get(document));
 
@@ -44,6 +48,11 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Incident(Action::Change), routes!(incidents::add_note));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::set_priority));
 
+    routes.api(Permission::Known, routes!(actions::list_all));
+    routes.api(Permission::Incident(Action::See), routes!(actions::list));
+    routes.api(Permission::Incident(Action::Change), routes!(actions::approve));
+    routes.api(Permission::Incident(Action::Change), routes!(actions::refuse));
+
     routes.api(Permission::Known, routes!(dead_letters::list));
     routes.api(Permission::DeadLetter(Action::See), routes!(dead_letters::show));
     routes.api(Permission::DeadLetter(Action::Change), routes!(dead_letters::replay));
@@ -56,6 +65,13 @@ pub fn register(routes: &mut Routes) {
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));
+
+    routes.api(Permission::Known, routes!(plugins::versions));
+    for (schemas, paths, handler) in [routes!(plugins::push), routes!(plugins::try_out)] {
+        routes.api(Permission::Admin, (schemas, paths, handler.layer(DefaultBodyLimit::max(PLUGIN_LIMIT_BYTES))));
+    }
+    routes.api(Permission::Admin, routes!(plugins::roll_back));
+    routes.api(Permission::Admin, routes!(plugins::unpin));
 
     routes.api(Permission::Admin, routes!(configuration::export));
     let large = DefaultBodyLimit::max(CONFIGURATION_LIMIT_BYTES);

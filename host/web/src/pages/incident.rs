@@ -1,5 +1,6 @@
 //! One incident: what it is and who is on it, the answer under the thumb, why it is here, and its story.
 
+use crate::api::actions::{decided, who};
 use crate::api::incidents::{command, note_operation, priority as priority_of};
 use crate::app::App;
 use crate::extract::{Asked, Caller, Filled, TheIncident};
@@ -10,12 +11,16 @@ use crate::principal::{Action, Way};
 use crate::problem::Problem;
 use crate::{api::shape::target_words, extract};
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use domain::action::Step;
+use domain::automation::{ActionState, StoredAction};
 use domain::command::Operation;
 use domain::escalation::RunState;
+use domain::id::ActionId;
 use domain::incident::{AlertState, Incident};
+use oncall::approval::action_words;
 use ports::store::DecisionRow;
 use serde::Deserialize;
 
@@ -23,6 +28,8 @@ use serde::Deserialize;
 const ALERTS: usize = 20;
 /// Alerts looked at.
 const ALERTS_LOOKED_AT: u32 = 500;
+/// Actions on the page; the others are counted.
+const ACTIONS: usize = 20;
 /// Lines of the timeline on the page.
 const LINES: usize = 60;
 /// Lines when all are asked for.
@@ -36,6 +43,49 @@ struct RunView {
     reason: Excerpt,
 }
 
+/// What an automation plugin wants done.
+struct ActionView {
+    id: u64,
+    plugin: String,
+    does: Excerpt,
+    risk: &'static str,
+    reason: Excerpt,
+    state: &'static str,
+    waiting: bool,
+    /// For one that waits: how long it still does.
+    lapses: Option<String>,
+    by: Option<String>,
+    body: Option<Excerpt>,
+    output: Option<Excerpt>,
+}
+
+impl ActionView {
+    fn new(action: &StoredAction, lens: &Lens) -> Self {
+        let waiting = action.state == ActionState::Waiting;
+        let body = match &action.step {
+            Step::Call(request) if waiting && !request.body.is_empty() => Some(String::from_utf8_lossy(&request.body).into_owned()),
+            _ => None,
+        };
+        let output = action.result.as_ref().map(|result| match result.response {
+            Some(status) => format!("{status} {}", result.output),
+            None => result.output.clone(),
+        });
+        Self {
+            id: action.id.0,
+            plugin: action.plugin.clone(),
+            does: Excerpt::new(&action_words(action), 240),
+            risk: action.risk.as_str(),
+            reason: Excerpt::new(&action.reason, 240),
+            state: action.state.as_str(),
+            waiting,
+            lapses: action.next_at.filter(|_| waiting).map(|end| crate::pages::moment::span(end.since(lens.now).max(0))),
+            by: action.decided_by.as_ref().map(who),
+            body: body.map(|body| Excerpt::new(&body, 400)),
+            output: output.filter(|text| !text.trim().is_empty()).map(|text| Excerpt::new(&text, 400)),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "incident.html")]
 struct IncidentPage {
@@ -44,6 +94,9 @@ struct IncidentPage {
     may_change: bool,
     alerts: Vec<AlertView>,
     more_alerts: usize,
+    /// Those that wait first.
+    actions: Vec<ActionView>,
+    more_actions: usize,
     runs: Vec<RunView>,
     pages: Vec<Told>,
     days: Vec<Day>,
@@ -62,6 +115,7 @@ pub struct ShowQuery {
 pub struct Whole {
     pub alerts: Vec<AlertState>,
     pub decisions: Vec<Option<DecisionRow>>,
+    pub actions: Vec<StoredAction>,
     pub runs: Vec<domain::escalation::Run>,
     pub pages: Vec<domain::page::Outbox>,
     pub lines: Vec<domain::timeline::Line>,
@@ -75,7 +129,7 @@ impl Whole {
             let alerts = view.alerts_of(id, ALERTS_LOOKED_AT)?;
             let decisions = alerts.iter().take(ALERTS).map(|alert| view.decision(alert.last_decision)).collect::<Result<_, _>>()?;
             let runs = view.runs_of(id)?.into_iter().map(|run| run.seen_with(&seen)).collect();
-            Ok(Self { decisions, alerts, runs, pages: view.outbox_of(id)?, lines: view.timeline(id)? })
+            Ok(Self { decisions, alerts, actions: view.actions_of(id)?, runs, pages: view.outbox_of(id)?, lines: view.timeline(id)? })
         };
         Ok(app.parts.store.view(job).await?)
     }
@@ -105,6 +159,8 @@ pub async fn show(
         next: run.next_at.map(|at| crate::pages::moment::span(at.since(lens.now).max(0))),
         reason: Excerpt::new(&run.reason, 160),
     };
+    let mut actions: Vec<&StoredAction> = whole.actions.iter().rev().collect();
+    actions.sort_by_key(|action| action.state != ActionState::Waiting);
     let told = whole.pages.iter().rev().take(20).filter_map(|row| Some(one_told(row, row.user.as_ref()?, &lens)));
     // Whoever was admitted by having been paged may answer too; a reading token may not.
     let may_change = matches!(caller.way, Way::Session { .. }) || caller.may(Action::Change, &incident.team);
@@ -113,6 +169,8 @@ pub async fn show(
         may_change,
         alerts: whole.alerts.iter().zip(&whole.decisions).map(|(alert, row)| AlertView::new(alert, row.as_ref(), &lens)).collect(),
         more_alerts: whole.alerts.len().saturating_sub(ALERTS),
+        more_actions: actions.len().saturating_sub(ACTIONS),
+        actions: actions.into_iter().take(ACTIONS).map(|action| ActionView::new(action, &lens)).collect(),
         runs: whole.runs.iter().map(run).collect(),
         pages: told.collect(),
         days: story(&whole.lines, limit, &lens),
@@ -183,4 +241,24 @@ pub async fn priority(
     Filled(form): Filled<PriorityForm>,
 ) -> Result<Response, Problem> {
     act(&app, &caller, &incident, Operation::SetPriority(priority_of(&form.priority)?)).await
+}
+
+pub async fn approve(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    Path((_, action)): Path<(u64, u64)>,
+) -> Result<Response, Problem> {
+    decided(&app, &caller, &incident, ActionId(action), true).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", incident.id)).into_response())
+}
+
+pub async fn refuse(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    Path((_, action)): Path<(u64, u64)>,
+) -> Result<Response, Problem> {
+    decided(&app, &caller, &incident, ActionId(action), false).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", incident.id)).into_response())
 }

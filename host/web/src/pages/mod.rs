@@ -31,6 +31,9 @@ pub fn register(routes: &mut Routes) {
     routes.page("/incidents/{id}/note", Permission::Incident(Action::Change), post(incident::note));
     routes.page("/incidents/{id}/priority", Permission::Incident(Action::Change), post(incident::priority));
 
+    routes.page("/incidents/{id}/actions/{action}/approve", Permission::Incident(Action::Change), post(incident::approve));
+    routes.page("/incidents/{id}/actions/{action}/refuse", Permission::Incident(Action::Change), post(incident::refuse));
+
     routes.page("/l/{token}", Permission::PageLink, get(link::show));
     routes.page("/l/{token}/acknowledge", Permission::PageLink, get(link::show).post(link::acknowledge));
     routes.page("/l/{token}/resolve", Permission::PageLink, get(link::show).post(link::resolve));

@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::decision::PluginRef;
-use domain::installation::OnFailure;
+use domain::installation::{Installation, OnFailure};
 use ports::Snapshot;
 use ports::store::{DeadLetter, DeadLetterState};
 
@@ -32,11 +32,18 @@ struct PlaceView {
     used_for: String,
     /// What its failure does, in words.
     on_failure: &'static str,
+    /// Since when its version is in force and by whom, in words; empty if that is not known.
+    since: String,
 }
 
 impl PlaceView {
-    fn new(plugin: &PluginRef, used_for: &str, on_failure: &'static str) -> Self {
+    fn new(plugin: &PluginRef, installation: &Installation, used_for: &str, on_failure: &'static str) -> Self {
+        let since = installation.plugins.get(&plugin.name).map(|version| {
+            let pinned = if version.pinned { "pinned, " } else { "" };
+            format!("{pinned}in force since {} by {}", version.since.rfc3339(), version.by)
+        });
         Self {
+            since: since.unwrap_or_default(),
             name: plugin.name.clone(),
             version: plugin.version.clone(),
             digest: plugin.digest.chars().take(12).collect(),
@@ -76,6 +83,7 @@ struct PipelinePage {
     frame: Frame,
     revision: u64,
     normalizers: Vec<PlaceView>,
+    interactors: Vec<PlaceView>,
     pipelines: Vec<PipelineView>,
     notify: Vec<PlaceView>,
     unused: Vec<String>,
@@ -96,14 +104,27 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .normalizers
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| PlaceView::new(plugin.cite(), id.as_str(), "kept raw and tried again"))
+        .map(|(id, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "kept raw and tried again"))
+        .collect();
+    let interactors = snapshot
+        .interactors
+        .iter()
+        .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
+        .map(|(id, plugin)| {
+            PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "nothing is done, and listed as a dead letter")
+        })
         .collect();
     render(&PipelinePage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, "Pipeline", "/pipeline"),
         revision: snapshot.revision.0,
         normalizers,
+        interactors,
         pipelines: pipelines(&snapshot),
-        notify: snapshot.notify.iter().map(|(kind, plugin)| PlaceView::new(plugin.cite(), kind, "sent as plain text")).collect(),
+        notify: snapshot
+            .notify
+            .iter()
+            .map(|(kind, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, kind, "sent as plain text"))
+            .collect(),
         unused,
         unreadable: if caller.sees == Teams::All { unreadable } else { Vec::new() },
         letters: found.iter().map(|letter| letter_view(letter, &lens, &caller)).collect(),
@@ -129,23 +150,44 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
                     OnFailure::Skip => "skipped, and said so",
                     OnFailure::DefaultRoute => "the default policy is paged",
                 };
-                PlaceView::new(place.plugin.cite(), "", on_failure)
+                PlaceView::new(place.plugin.cite(), &snapshot.installation, "", on_failure)
             })
             .collect(),
     };
     let view = |(id, stages): (&domain::id::PipelineId, &ports::Stages)| PipelineView {
         name: id.0.clone(),
-        stages: stages.named().into_iter().map(stage).collect(),
+        stages: stages.named().into_iter().map(stage).chain([automation(stages, &snapshot.installation)]).collect(),
     };
     snapshot.pipelines.iter().map(view).collect()
+}
+
+fn automation(stages: &ports::Stages, installation: &Installation) -> StageView {
+    let place = |automated: &ports::Automated| {
+        let approve: Vec<&str> = automated.approve.iter().map(|risk| risk.as_str()).collect();
+        let used_for = match (automated.dry_run, approve.is_empty()) {
+            (true, _) => "a dry run".to_owned(),
+            (false, true) => "everything, without approval".to_owned(),
+            (false, false) => format!("everything, with approval if {}", approve.join(" or ")),
+        };
+        PlaceView::new(automated.plugin.cite(), installation, &used_for, "asked again, then said so")
+    };
+    StageView { name: "automate", hint: "says what should be done", places: stages.automate.iter().map(place).collect() }
 }
 
 /// Installed plugins that nothing uses, and those that cannot be read.
 async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<String>), Problem> {
     let placed =
         snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
-    let used: Vec<&str> =
-        snapshot.normalizers.values().chain(snapshot.notify.values()).chain(placed).map(|plugin| plugin.cite().digest.as_str()).collect();
+    let acting = snapshot.pipelines.values().flat_map(|stages| stages.automate.iter().map(|automated| &automated.plugin));
+    let used: Vec<&str> = snapshot
+        .normalizers
+        .values()
+        .chain(snapshot.interactors.values())
+        .chain(snapshot.notify.values())
+        .chain(acting)
+        .chain(placed)
+        .map(|plugin| plugin.cite().digest.as_str())
+        .collect();
     let (mut unused, mut unreadable) = (Vec::new(), Vec::new());
     for found in installed(app).await? {
         match found {

@@ -358,10 +358,10 @@ pub fn story(lines: &[Line], limit: usize, lens: &Lens) -> Vec<Day> {
 fn line_view(line: &Line, lens: &Lens) -> LineView {
     let tone = match line.kind {
         LineKind::Opened | LineKind::SeverityChanged => "start",
-        LineKind::Acknowledged => "answer",
-        LineKind::Resolved | LineKind::AlertResolved | LineKind::Delivered => "good",
+        LineKind::Acknowledged | LineKind::ActionApproved => "answer",
+        LineKind::Resolved | LineKind::AlertResolved | LineKind::Delivered | LineKind::ActionDone => "good",
         LineKind::Paged | LineKind::Escalated | LineKind::Routed => "page",
-        LineKind::DeliveryFailed | LineKind::StageFailed | LineKind::Exhausted | LineKind::StepSkipped => "bad",
+        LineKind::DeliveryFailed | LineKind::StageFailed | LineKind::Exhausted | LineKind::StepSkipped | LineKind::ActionFailed => "bad",
         _ => "",
     };
     let cause = line.cause.as_ref().map(|cause| Citation::new(cause.stage, "", &cause.plugin, cause.revision, &cause.reason));

@@ -36,6 +36,8 @@ fn request_of(method: &str, path: &str) -> (String, Value) {
             json!({"rotation": "primary", "user": "bob", "from": "2026-03-28T10:00:00Z", "until": "2026-03-28T12:00:00Z"})
         }
         ("POST", "plan" | "apply") => json!({"files": []}),
+        ("POST", "versions" | "try") => json!({"files": []}),
+        ("POST", "rollback") => json!({}),
         ("POST", "tokens") => json!({"label": "ci", "scope": "read/shop"}),
         ("POST", "password") => json!({"password": "correct horse battery"}),
         _ => Value::Null,
@@ -49,6 +51,7 @@ fn due_permission(method: &str, path: &str) -> &'static str {
     match path.trim_start_matches("/api/v1/") {
         p if p.starts_with("config") || p.starts_with("audit") || p.starts_with("users/") => "admin",
         p if p.contains("/keys") => "admin",
+        p if p.starts_with("plugins/") && !reads => "admin",
         p if p.starts_with("incidents/") => {
             if reads {
                 "see-incident"

@@ -81,7 +81,7 @@ fn split_shared(item: &mut ItemImpl) -> Vec<ImplItem> {
 
 /// The manifest as a constant, the place of the instance, and the export of `lifecycle`.
 fn install(plugin: &Type, manifest: &Manifest, file: &LitStr, path: &std::path::Path) -> TokenStream {
-    let Manifest { name, .. } = manifest;
+    let Manifest { name, state, .. } = manifest;
     let List { names: reads, line: reads_line } = &manifest.reads;
     let List { names: lookups, line: lookups_line } = &manifest.lookups;
     let List { line: headers_line, .. } = &manifest.headers;
@@ -100,6 +100,7 @@ fn install(plugin: &Type, manifest: &Manifest, file: &LitStr, path: &std::path::
                     reads_line: #reads_line,
                     lookups: &[#(#lookups),*],
                     lookups_line: #lookups_line,
+                    state: #state,
                     headers: &[#(#headers),*],
                     headers_line: #headers_line,
                 };

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 /// The version of the contract that this SDK speaks.
-const API: &str = "0.1";
+const API: &str = "1.0";
 
 /// The keys that the SDK looks at; the host checks all of them.
 #[derive(Deserialize)]
@@ -16,6 +16,8 @@ struct Keys {
     hooks: Spanned<Vec<String>>,
     reads: Option<Spanned<Vec<String>>>,
     lookups: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    state: bool,
     headers: Option<Spanned<Vec<String>>>,
 }
 
@@ -32,6 +34,7 @@ pub struct Manifest {
     pub hooks: List,
     pub reads: List,
     pub lookups: List,
+    pub state: bool,
     pub headers: List,
 }
 
@@ -53,6 +56,7 @@ impl Manifest {
             hooks: list(Some(keys.hooks)),
             reads: list(keys.reads),
             lookups: list(keys.lookups),
+            state: keys.state,
             headers: list(keys.headers),
         })
     }

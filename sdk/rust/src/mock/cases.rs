@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 use crate::alert::Alert;
 use crate::error::Result;
 use crate::guest::Installed;
-use crate::hooks::{Dedupe, Enrich, Filter, Normalize, Notify, Route};
-use crate::incident::Incident;
+use crate::hooks::{Automate, Dedupe, Enrich, Filter, Interact, Normalize, Notify, Route};
+use crate::incident::{Incident, IncidentEvent};
 use crate::mock::{self, Instance, json};
 use crate::page::Page;
+use crate::state;
+use crate::types::CommandResult;
+use crate::wire::{automate, types as wire};
 
-/// One folder. Which files it needs stands with each function; every case may have `settings.json` (else `{}`) and `lookups.json`
-/// (`{table: {key: {column: value}}}`, or `{table: "why it cannot be read"}`).
+/// How long what stands in `state.json` is remembered, in seconds.
+const STATE_TTL_SECONDS: u32 = 3600;
+
+/// One folder. Which files it needs stands with each function; every case may have `settings.json` (else `{}`), `lookups.json`
+/// (`{table: {key: {column: value}}}`, or `{table: "why it cannot be read"}`), `state.json` (`{key: text}`, or a number for a counter; or
+/// `"unavailable"`) and `keys.json` (`{name: secret}`).
 #[derive(Debug)]
 pub struct Case {
     folder: PathBuf,
@@ -49,6 +56,8 @@ pub fn cases(folder: &str, hook: impl Fn(&Case) -> Value) {
         mock::forget();
         let case = Case { folder };
         case.put_lookups();
+        case.put_state();
+        case.put_keys();
         let (expected, actual) = (case.json::<Value>("expected.json"), hook(&case));
         if expected != actual {
             let name = case.folder.display();
@@ -85,6 +94,35 @@ impl Case {
         }
     }
 
+    fn put_state(&self) {
+        if !self.has("state.json") {
+            return;
+        }
+        let remembered = self.json::<Value>("state.json");
+        mock::state_unavailable(remembered.is_string());
+        for (key, value) in remembered.as_object().into_iter().flatten() {
+            let put = match (value.as_str(), value.as_i64()) {
+                (Some(text), _) => state::set(key, text.as_bytes(), STATE_TTL_SECONDS).map(drop),
+                (_, Some(sum)) => state::add(key, i32::try_from(sum).unwrap_or(i32::MAX), STATE_TTL_SECONDS).map(drop),
+                _ => panic!("`{key}` in state.json is neither a text nor a number"),
+            };
+            put.unwrap_or_else(|error| panic!("remember `{key}` of state.json: {error}"));
+        }
+    }
+
+    fn put_keys(&self) {
+        if self.has("keys.json") {
+            for (name, secret) in self.json::<std::collections::BTreeMap<String, String>>("keys.json") {
+                mock::key(&name, secret.as_bytes());
+            }
+        }
+    }
+
+    fn request(&self) -> wire::Inbound {
+        let raw = self.has("body").then(|| fs::read(self.folder.join("body")).expect("it is there"));
+        self.json::<json::RequestJson>("request.json").into_wire(raw)
+    }
+
     /// The configured plugin, or its problems as JSON: `{"problems": [{"pointer": …, "message": …}]}`.
     fn run<P: Installed>(&self, hook: impl FnOnce(&Instance<P>) -> Result<Value>) -> Value {
         let settings = if self.has("settings.json") { self.json("settings.json") } else { json!({}) };
@@ -114,10 +152,8 @@ impl Case {
 
     /// `request.json`, whose body may stand in a file `body` beside it.
     pub fn normalize<P: Installed + Normalize>(&self) -> Value {
-        let raw = self.has("body").then(|| fs::read(self.folder.join("body")).expect("it is there"));
-        let request = self.json::<json::RequestJson>("request.json").into_wire(raw);
         self.run::<P>(|plugin| {
-            Ok(match plugin.normalize(request) {
+            Ok(match plugin.normalize(self.request()) {
                 Ok(normalized) => json::normalized(&normalized),
                 Err(refusal) => json::refusal(&refusal),
             })
@@ -152,5 +188,27 @@ impl Case {
         let response = self.json::<json::ResponseJson>("response.json");
         let (step, response) = (response.step, response.into());
         self.run::<P>(|plugin| Ok(json::outcome(&plugin.interpret(self.page(), step, &response)?)))
+    }
+
+    /// The incident's event of `event.json`.
+    pub fn event(&self) -> IncidentEvent {
+        let automate::IncidentEvent { at, change, incident } = self.json::<json::EventJson>("event.json").into();
+        IncidentEvent { at, change, incident: Incident::new(incident, None) }
+    }
+
+    /// `event.json`: `{"at": 0, "change": "opened", "incident": {…}}`; other changes are `{"severity_changed": "critical"}`,
+    /// `{"acknowledged": {"id": …, "name": …}}`, `{"escalated": 2}`, `{"action_finished": {"key": …, "ok": true}}` and so on.
+    pub fn automate<P: Installed + Automate>(&self) -> Value {
+        self.run::<P>(|plugin| Ok(plugin.automate(self.event())?.iter().map(json::action).collect()))
+    }
+
+    /// `request.json`; with `results.json` beside it, `answer`, else `read`.
+    pub fn interact<P: Installed + Interact>(&self) -> Value {
+        if !self.has("results.json") {
+            return self.run::<P>(|plugin| Ok(json::interaction(&plugin.read(self.request())?)));
+        }
+        let results = self.json::<Vec<json::CommandResultJson>>("results.json");
+        let results: Vec<CommandResult> = results.into_iter().map(Into::into).collect();
+        self.run::<P>(|plugin| Ok(plugin.answer(self.request(), &results)?.as_ref().map_or(Value::Null, json::reply)))
     }
 }

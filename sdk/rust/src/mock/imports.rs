@@ -7,11 +7,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
+use crate::keys::Algorithm;
 use crate::log::Level;
 use crate::manifest::Manifest;
+use crate::mock::state::State;
 use crate::types::Label;
-use crate::wire::keys::Algorithm;
-use crate::wire::state::{Entry, StateError};
 
 /// A line that a plugin logged.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,18 +29,12 @@ enum Table {
     Unavailable(String),
 }
 
-enum Cell {
-    Value(Vec<u8>),
-    Counter(i64),
-}
-
 #[derive(Default)]
 struct Host {
     tables: BTreeMap<String, Table>,
     assets: BTreeMap<String, Vec<u8>>,
     keys: BTreeMap<String, Vec<Vec<u8>>>,
-    state: BTreeMap<String, (Cell, u64)>,
-    version: u64,
+    state: State,
     lines: Vec<Line>,
     /// The manifest of the plugin that is being called, to refuse what it does not declare.
     caller: Option<&'static Manifest>,
@@ -87,6 +81,15 @@ pub fn asset(name: &str, bytes: &[u8]) {
 /// Adds a key. A second one of the same name is the old key of a rotation: the newest signs, all verify. The mock knows HMAC only.
 pub fn key(name: &str, secret: &[u8]) {
     host(|host| host.keys.entry(name.into()).or_default().push(secret.into()));
+}
+
+/// Calls `f` with what is remembered, unless the plugin that is being called does not declare `state`.
+pub(crate) fn with_state<T>(f: impl FnOnce(&mut State) -> T) -> T {
+    if let Some(manifest) = host(|host| host.caller.filter(|manifest| !manifest.state)) {
+        // As in the sandbox, where the host traps.
+        panic!("`state` is used but not declared: add `state = true` to {}", manifest.file);
+    }
+    host(|host| f(&mut host.state))
 }
 
 /// What was logged on this thread.
@@ -159,52 +162,4 @@ fn hmac(secret: &[u8], algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>, Str
         Algorithm::HmacSha512 => tag::<Hmac<Sha512>>(secret, data),
         Algorithm::Ed25519 | Algorithm::Es256 | Algorithm::Rs256 => Err("the mock signs with HMAC only".into()),
     }
-}
-
-/// The limits of the contract, in bytes and seconds.
-fn check(key: &str, value: &[u8], ttl_seconds: u32) -> Result<(), StateError> {
-    let fits = key.len() <= 256 && value.len() <= 16 * 1024 && (1..=2_592_000).contains(&ttl_seconds);
-    if fits { Ok(()) } else { Err(StateError::OverLimit) }
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "the shape of the import")]
-pub(crate) fn get(key: &str) -> Result<Option<Entry>, StateError> {
-    Ok(host(|host| match host.state.get(key) {
-        Some((Cell::Value(value), version)) => Some(Entry { value: value.clone(), version: *version }),
-        _ => None,
-    }))
-}
-
-pub(crate) fn set(key: &str, value: &[u8], ttl_seconds: u32) -> Result<u64, StateError> {
-    check(key, value, ttl_seconds)?;
-    host(|host| {
-        host.version += 1;
-        host.state.insert(key.into(), (Cell::Value(value.into()), host.version));
-        Ok(host.version)
-    })
-}
-
-pub(crate) fn replace(key: &str, expected: Option<u64>, value: &[u8], ttl_seconds: u32) -> Result<u64, StateError> {
-    let present = get(key)?.map(|entry| entry.version);
-    if present == expected { set(key, value, ttl_seconds) } else { Err(StateError::Conflict(present)) }
-}
-
-pub(crate) fn add(counter: &str, amount: i32, ttl_seconds: u32) -> Result<i64, StateError> {
-    check(counter, &[], ttl_seconds)?;
-    host(|host| {
-        host.version += 1;
-        let sum = match host.state.get(counter) {
-            Some((Cell::Counter(sum), _)) => *sum,
-            _ => 0,
-        };
-        let sum = sum.saturating_add(i64::from(amount));
-        host.state.insert(counter.into(), (Cell::Counter(sum), host.version));
-        Ok(sum)
-    })
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "the shape of the import")]
-pub(crate) fn delete(key: &str) -> Result<(), StateError> {
-    host(|host| host.state.remove(key));
-    Ok(())
 }

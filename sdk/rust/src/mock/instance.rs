@@ -8,6 +8,7 @@ use crate::guest::{Installed, Loaded};
 use crate::hooks::{Automate, Dedupe, Enrich, Filter, Interact, Normalize, Notify, Route};
 use crate::incident::{Incident, IncidentEvent};
 use crate::mock::imports::with_caller;
+use crate::mock::state;
 use crate::page::Page;
 use crate::reads::{AlertReads, Names, alert_bit, incident_bit, page_bit};
 use crate::types::{
@@ -42,7 +43,10 @@ impl<P: Installed> Instance<P> {
     /// # Errors
     /// What the operator would read.
     pub fn configure(settings: &serde_json::Value) -> Result<Self, Vec<Problem>> {
-        let (loaded, reads) = with_caller(P::MANIFEST, || Loaded::configure(P::MANIFEST, &settings.to_string()))?;
+        state::configuring(true);
+        let configured = with_caller(P::MANIFEST, || Loaded::configure(P::MANIFEST, &settings.to_string()));
+        state::configuring(false);
+        let (loaded, reads) = configured?;
         Ok(Self { loaded, reads })
     }
 

@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub(super) use read::{AlertJson, IncidentJson, PageJson, RequestJson, ResponseJson};
-pub(super) use write::{destination, grouping, normalized, outcome, patch, refusal, request, verdict};
+pub(super) use read::{AlertJson, CommandResultJson, EventJson, IncidentJson, PageJson, RequestJson, ResponseJson};
+pub(super) use write::{action, destination, grouping, interaction, normalized, outcome, patch, refusal, reply, request, verdict};

@@ -1,11 +1,11 @@
 //! Says every field that it received. Its settings `{"reads":["summary"]}` are what its `configure` gives back.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:dump; world dump {
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/normalize@0.1.0; export reveille:plugin/enrich@0.1.0;
-        export reveille:plugin/filter@0.1.0; export reveille:plugin/dedupe@0.1.0; export reveille:plugin/route@0.1.0;
-        export reveille:plugin/notify@0.1.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/normalize@1.0.0; export reveille:plugin/enrich@1.0.0;
+        export reveille:plugin/filter@1.0.0; export reveille:plugin/dedupe@1.0.0; export reveille:plugin/route@1.0.0;
+        export reveille:plugin/notify@1.0.0; export reveille:plugin/automate@1.0.0; export reveille:plugin/interact@1.0.0;
     }",
     world: "test:dump/dump",
     generate_all,
@@ -16,9 +16,12 @@ use exports::reveille::plugin::enrich::Patch;
 use exports::reveille::plugin::filter::Verdict;
 use exports::reveille::plugin::normalize::{Inbound, Normalized, Refusal};
 use exports::reveille::plugin::notify::{Outcome, Page, Purpose, Request, Response};
-use exports::reveille::plugin::{dedupe, enrich, filter, lifecycle, normalize, notify, route};
+use exports::reveille::plugin::automate::{Action, IncidentChange as Change, IncidentEvent, Risk, Step};
+use exports::reveille::plugin::interact::{CommandResult, Interaction, Receipt};
+use exports::reveille::plugin::{automate, dedupe, enrich, filter, interact, lifecycle, normalize, notify, route};
 use reveille::plugin::types::{
-    Alert, Destination, Error, HttpRequest, InboundMessage, Incident, Label, Link, Method, Target, Urgency, User,
+    Alert, Command, Contact, Destination, Error, HttpRequest, InboundMessage, Incident, Label, Link, Method, Operation, Reply, Subject,
+    Target, Urgency, User,
 };
 
 struct Dump;
@@ -138,20 +141,70 @@ fn page(page: &Page) -> String {
     said.0
 }
 
+fn inbound(request: &Inbound) -> String {
+    let mut said = Said::default();
+    said.add("id", &request.id);
+    said.add("received_at", request.received_at);
+    if let InboundMessage::Http(http) = &request.message {
+        said.add("method", format!("{:?}", http.method));
+        said.add("url", &http.url);
+        said.add("path", http.path.join("/"));
+        said.labels("query", &http.query);
+        said.labels("headers", &http.headers);
+        said.add("body", String::from_utf8_lossy(&http.body));
+    }
+    said.0
+}
+
+fn change(change: &Change) -> String {
+    match change {
+        Change::Opened => "opened".into(),
+        Change::AlertJoined => "alert-joined".into(),
+        Change::SeverityChanged(severity) => format!("severity-changed {severity:?}"),
+        Change::Acknowledged(user) => format!("acknowledged {} {} {}", user.id, user.name, user.time_zone),
+        Change::Unacknowledged => "unacknowledged".into(),
+        Change::Reopened => "reopened".into(),
+        Change::Resolved => "resolved".into(),
+        Change::Escalated(step) => format!("escalated {step}"),
+        Change::ActionFinished(result) => {
+            format!("action-finished {} {} {} {:?}", result.key, result.ok, result.output, result.response)
+        }
+    }
+}
+
 impl normalize::Guest for Dump {
     fn run(request: Inbound) -> Result<Normalized, Refusal> {
-        let mut said = Said::default();
-        said.add("id", &request.id);
-        said.add("received_at", request.received_at);
-        if let InboundMessage::Http(http) = &request.message {
-            said.add("method", format!("{:?}", http.method));
-            said.add("url", &http.url);
-            said.add("path", http.path.join("/"));
-            said.labels("query", &http.query);
-            said.labels("headers", &http.headers);
-            said.add("body", String::from_utf8_lossy(&http.body));
+        Err(Refusal { reason: inbound(&request), reply: None })
+    }
+}
+
+impl automate::Guest for Dump {
+    fn run(event: IncidentEvent) -> Result<Vec<Action>, Error> {
+        let note = format!("at={}; change={}; {}", event.at, change(&event.change), incident(&event.incident));
+        Ok(vec![Action { key: "note".into(), step: Step::AddNote(note), risk: Risk::Safe, reason: "as seen".into() }])
+    }
+}
+
+impl interact::Guest for Dump {
+    /// Each line of the body is a command; one that begins with `page ` is news about that page.
+    fn read(request: Inbound) -> Result<Interaction, Error> {
+        let InboundMessage::Http(http) = &request.message else { return Err(Error::Rejected("a mail".into())) };
+        let body = String::from_utf8_lossy(&http.body).into_owned();
+        let actor = || Some(Contact { kind: "chat".into(), address: "U1".into() });
+        let command = |operation| Command { subject: Subject::Latest, actor: actor(), operation };
+        let mut interaction = Interaction { commands: vec![command(Operation::AddNote(inbound(&request)))], receipts: Vec::new() };
+        for line in body.lines().filter(|line| !line.is_empty()) {
+            match line.strip_prefix("page ") {
+                Some(page) => interaction.receipts.push(Receipt { page: page.into(), delivered: true, reason: None }),
+                None => interaction.commands.push(command(Operation::Choose(line.into()))),
+            }
         }
-        Err(Refusal { reason: said.0, reply: None })
+        Ok(interaction)
+    }
+    fn answer(request: Inbound, results: Vec<CommandResult>) -> Result<Option<Reply>, Error> {
+        let results: Vec<String> = results.iter().map(|result| format!("{result:?}")).collect();
+        let body = format!("{}: {}", request.id, results.join(", ")).into_bytes();
+        Ok(Some(Reply { status: 200, content_type: "text/plain".into(), body }))
     }
 }
 

@@ -1,12 +1,12 @@
 //! A filter that does what its settings name, such as `{"do":"loop"}`: everything that a sandbox has to survive.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:mischief; world mischief {
-        import reveille:plugin/log@0.1.0; import reveille:plugin/lookup@0.1.0; import reveille:plugin/keys@0.1.0;
-        import reveille:plugin/assets@0.1.0;
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/filter@0.1.0; export reveille:plugin/enrich@0.1.0;
-        export reveille:plugin/normalize@0.1.0;
+        import reveille:plugin/log@1.0.0; import reveille:plugin/lookup@1.0.0; import reveille:plugin/keys@1.0.0;
+        import reveille:plugin/assets@1.0.0; import reveille:plugin/state@1.0.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/filter@1.0.0; export reveille:plugin/enrich@1.0.0;
+        export reveille:plugin/normalize@1.0.0;
     }",
     world: "test:mischief/mischief",
     generate_all,
@@ -18,9 +18,9 @@ use exports::reveille::plugin::enrich::Patch;
 use exports::reveille::plugin::filter::Verdict;
 use exports::reveille::plugin::normalize::{Event, Inbound, Normalized, Refusal};
 use exports::reveille::plugin::{enrich, filter, lifecycle, normalize};
-use reveille::plugin::keys::{self, Algorithm};
+use reveille::plugin::keys;
 use reveille::plugin::types::{Alert, Command, Edit, Error, Operation, Severity, Status, Subject};
-use reveille::plugin::{assets, log, lookup};
+use reveille::plugin::{assets, log, lookup, state};
 
 thread_local! {
     static DO: RefCell<String> = const { RefCell::new(String::new()) };
@@ -37,6 +37,10 @@ impl lifecycle::Guest for Mischief {
             "refuse" => return Err(vec![lifecycle::Problem { pointer: "/do".into(), message: "not today".into() }]),
             "widen" => return Ok(vec!["details".into()]),
             "loop-in-configure" => forever(),
+            "remember-in-configure" => {
+                let problem = |message| vec![lifecycle::Problem { pointer: String::new(), message }];
+                return Err(problem(format!("{:?}", state::set("early", b"x", 60))));
+            }
             _ => {}
         }
         DO.set(what);
@@ -71,6 +75,7 @@ fn act(what: &str) -> Result<Verdict, Error> {
         "hoard" => HOARD.with_borrow_mut(|hoard| hoard.push(vec![1; 7 << 20])),
         "huge" => return said("x".repeat(300 * 1024)),
         "reject" => return Err(Error::Rejected("not mine".into())),
+        "lack" => return Err(Error::Unavailable("no table".into())),
         "fail" => return Err(Error::Internal("my fault".into())),
         "flood" => {
             for n in 0..100 {
@@ -90,12 +95,41 @@ fn act(what: &str) -> Result<Verdict, Error> {
         }
         "lookup" => return said(format!("{:?}", lookup::find("hosts", "web1"))),
         "snoop" => return said(format!("{:?}", lookup::find("salaries", "alice"))),
-        "sign" => return said(format!("{:?}", keys::sign("hook", Algorithm::HmacSha256, b"what do ya want for nothing?"))),
-        "steal" => return said(format!("{:?}", keys::sign("other", Algorithm::HmacSha256, b""))),
+        "sign" => return said(format!("{:?}", keys::sign("hook", "hmac-sha256", b"what do ya want for nothing?"))),
+        "steal" => return said(format!("{:?}", keys::sign("other", "hmac-sha256", b""))),
         "assets" => {
             let names = assets::names().into_iter().map(|asset| format!("{}:{}", asset.name, asset.size)).collect::<Vec<_>>();
             let part = assets::read("rules/a.yml", 2, 3).unwrap_or_default();
             return said(format!("{} {}", names.join(","), String::from_utf8_lossy(&part)));
+        }
+        "remember" => {
+            let all = (
+                state::get("last").map(|entry| entry.map(|entry| (String::from_utf8_lossy(&entry.value).into_owned(), entry.version))),
+                state::set("last", calls.to_string().as_bytes(), 60),
+                state::replace("last", None, b"other", 60),
+                state::add("seen", 2, 60),
+                state::count("seen"),
+                state::get("seen").map(|entry| entry.is_some()),
+                state::delete("gone"),
+            );
+            return said(format!("{all:?}"));
+        }
+        "remember-too-long" => {
+            let all = (
+                state::set(&"k".repeat(257), b"", 60),
+                state::set("k", &[0; 16 * 1024 + 1], 60),
+                state::set("k", b"", 0),
+                state::add("k", 1, 2_592_001),
+            );
+            return said(format!("{all:?}"));
+        }
+        "remember-often" => {
+            let refused = (0..200).filter(|_| state::add("n", 1, 60).is_err()).count();
+            return said(format!("{refused}"));
+        }
+        "remember-and-trap" => {
+            let _ = state::set("last", b"never", 60);
+            panic!("as told");
         }
         _ => {}
     }

@@ -1,9 +1,9 @@
 //! A `notify` plugin that imports `lookup`, which that hook may not have.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:nosy; world nosy {
-        import reveille:plugin/lookup@0.1.0; export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/notify@0.1.0;
+        import reveille:plugin/lookup@1.0.0; export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/notify@1.0.0;
     }",
     world: "test:nosy/nosy",
     generate_all,

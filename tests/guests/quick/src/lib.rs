@@ -1,9 +1,9 @@
 //! A filter and an enricher that read three fields: what a call across the boundary costs.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:quick; world quick {
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/filter@0.1.0; export reveille:plugin/enrich@0.1.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/filter@1.0.0; export reveille:plugin/enrich@1.0.0;
     }",
     world: "test:quick/quick",
     generate_all,

@@ -1,9 +1,9 @@
 //! Imports an interface that no host of this contract has.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:stranger; interface network { fetch: func(url: string) -> string; }
-        world stranger { import network; export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/filter@0.1.0; }",
+        world stranger { import network; export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/filter@1.0.0; }",
     world: "test:stranger/stranger",
     generate_all,
 });

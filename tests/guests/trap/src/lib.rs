@@ -1,11 +1,11 @@
 //! Answers six hooks, and traps at every call: what a broken build of any plugin would do.
 
 wit_bindgen::generate!({
-    path: "../../../wit/v0.1",
+    path: "../../../wit/v1.0",
     inline: "package test:trap; world trap {
-        export reveille:plugin/lifecycle@0.1.0; export reveille:plugin/normalize@0.1.0; export reveille:plugin/enrich@0.1.0;
-        export reveille:plugin/filter@0.1.0; export reveille:plugin/dedupe@0.1.0; export reveille:plugin/route@0.1.0;
-        export reveille:plugin/notify@0.1.0;
+        export reveille:plugin/lifecycle@1.0.0; export reveille:plugin/normalize@1.0.0; export reveille:plugin/enrich@1.0.0;
+        export reveille:plugin/filter@1.0.0; export reveille:plugin/dedupe@1.0.0; export reveille:plugin/route@1.0.0;
+        export reveille:plugin/notify@1.0.0;
     }",
     world: "test:trap/trap",
     generate_all,

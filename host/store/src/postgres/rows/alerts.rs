@@ -2,11 +2,10 @@
 
 use super::read::{Got, many, number, number_or_null, optional, text, text_or_null, word};
 use super::{Source, Writer};
-use crate::codec::{Number, json, pack, stored};
-use crate::heat::Counter;
-use crate::rows::alert::AlertRow;
-use crate::rows::decision::{packed, unpacked};
-use crate::table::{ALERT, DECISION, DONE, Value, WINDOW};
+use crate::codec::{Number, json, pack, stored, unpack};
+use crate::rows::alert::{AlertRow, cited};
+use crate::rows::decision::{Packed, Stored, alert_of};
+use crate::table::{ALERT, DECISION, DONE, WINDOW};
 use domain::alert::Status;
 use domain::id::{AlertId, DecisionId, IncidentId, IntegrationId, TeamId};
 use domain::incident::{AlertState, Window};
@@ -26,9 +25,9 @@ macro_rules! select {
     ($from:literal, $rest:literal) => {
         concat!(
             "SELECT a.id, a.last_decision, a.last_at, a.first_at, a.count, a.status, a.severity, a.counted, a.suppressed_until, \
-             a.expires_at, a.incident, a.team, a.entity, a.key, a.integration, a.alert, d.alert FROM ",
+             a.expires_at, a.incident, a.team, a.entity, a.key, a.integration, a.alert, d.alert, d.rest, r.alert FROM ",
             $from,
-            " LEFT JOIN decision d ON d.id = a.last_decision AND a.alert IS NULL ",
+            " LEFT JOIN decision d ON d.id = a.last_decision AND a.alert IS NULL LEFT JOIN decision r ON r.id = d.repeats ",
             $rest
         )
     };
@@ -43,9 +42,9 @@ pub(super) const BY_ENTITIES: &str = select!(
 
 pub(super) fn read(row: &Row) -> Got<AlertRow> {
     let own: Option<&[u8]> = row.try_get(15)?;
-    let alert: Arc<[u8]> = match own {
-        Some(own) => own.into(),
-        None => row.try_get::<_, &[u8]>(16)?.into(),
+    let alert = match own {
+        Some(own) => unpack(own)?,
+        None => alert_of(row.try_get(16)?, row.try_get(17)?, row.try_get(18)?)?,
     };
     Ok(AlertRow {
         id: row.try_get::<_, i64>(0)?.cast_unsigned(),
@@ -63,8 +62,9 @@ pub(super) fn read(row: &Row) -> Got<AlertRow> {
         entity: text(row, 12)?,
         key: text(row, 13)?,
         integration: text_or_null(row, 14)?.map(IntegrationId),
-        alert,
+        alert: Arc::new(alert),
         cited: own.is_none(),
+        content: None,
     })
 }
 
@@ -79,17 +79,17 @@ pub(super) fn by_id(on: &impl Source, id: AlertId) -> Result<Option<AlertRow>, S
 
 pub(super) fn of_incident(on: &impl Source, incident: IncidentId, limit: u32) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("alert a", "WHERE a.incident = $1 ORDER BY a.last_at DESC, a.id DESC LIMIT $2");
-    states(many(on, READ, sql, &[&incident.stored(), &i64::from(limit)], read)?)
+    Ok(states(&many(on, READ, sql, &[&incident.stored(), &i64::from(limit)], read)?))
 }
 
 pub(super) fn waiting(on: &impl Source, team: &TeamId, key: &str) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("alert a", "WHERE a.team = $1 AND a.key = $2 AND a.waiting <> 0 ORDER BY a.id");
-    states(many(on, READ, sql, &[&team.as_str().as_bytes(), &key.as_bytes()], read)?)
+    Ok(states(&many(on, READ, sql, &[&team.as_str().as_bytes(), &key.as_bytes()], read)?))
 }
 
 pub(super) fn to_wake(on: &impl Source, now: Millis, limit: u32) -> Result<Vec<AlertState>, StoreError> {
     let sql = select!("alert a", "WHERE a.wake_at <= $1 ORDER BY a.wake_at, a.id LIMIT $2");
-    states(many(on, READ, sql, &[&now.0, &i64::from(limit)], read)?)
+    Ok(states(&many(on, READ, sql, &[&now.0, &i64::from(limit)], read)?))
 }
 
 pub(super) fn next_wake(on: &impl Source) -> Result<Option<Millis>, StoreError> {
@@ -97,21 +97,16 @@ pub(super) fn next_wake(on: &impl Source) -> Result<Option<Millis>, StoreError> 
     optional(on, READ, sql, &[], |row| number(row, 0))
 }
 
-fn states(rows: Vec<AlertRow>) -> Result<Vec<AlertState>, StoreError> {
+fn states(rows: &[AlertRow]) -> Vec<AlertState> {
     rows.iter().map(AlertRow::state).collect()
 }
 
 /// Inserts or replaces. Where the alert is the one of its decision, the row cites that instead of keeping it twice.
 pub(super) fn put(on: &Writer<'_>, state: &AlertState) -> Result<(), StoreError> {
     const DOING: &str = "put an alert";
-    let packed = pack(DOING, &state.alert)?;
     let mut memory = on.0.memory.borrow_mut();
-    let known = memory.heat.alert_by_id(state.id.0).filter(|known| known.last_decision == state.last_decision && known.cited);
-    let decided = known.map(|known| known.alert.clone()).or_else(|| memory.heat.fresh(state.last_decision).cloned());
-    let (alert, cited) = match decided {
-        Some(decided) if *decided == *packed => (decided, true),
-        _ => (packed.into(), false),
-    };
+    let (cited, content) = cited(&mut memory.heat, state);
+    let own = if cited { None } else { Some(pack(DOING, &state.alert)?) };
     let waiting = state.status == Status::Firing && state.incident.is_none() && state.suppressed_until.is_none();
     let row = vec![
         state.id.stored().into(),
@@ -131,10 +126,10 @@ pub(super) fn put(on: &Writer<'_>, state: &AlertState) -> Result<(), StoreError>
         state.entity.as_str().into(),
         state.key.as_str().into(),
         state.integration.as_ref().map(IntegrationId::as_str).into(),
-        (!cited).then_some(&*alert).into(),
+        own.into(),
     ];
     memory.no_alert.remove(&(state.team.clone(), state.entity.clone()));
-    memory.heat.wrote(Arc::new(AlertRow::of(state, alert, cited)));
+    memory.heat.wrote(Arc::new(AlertRow::of(state, cited, content)));
     on.0.pending.borrow_mut().put(ALERT, row);
     Ok(())
 }
@@ -159,8 +154,9 @@ pub(super) fn put_window(on: &Writer<'_>, team: &TeamId, key: &str, window: &Win
 }
 
 fn read_decision(row: &Row) -> Got<DecisionRow> {
-    let team = TeamId(text(row, 2)?);
-    unpacked(number(row, 0)?, number(row, 1)?, team, number_or_null(row, 3)?, row.try_get(4)?, row.try_get(5)?)
+    let repeated = row.try_get::<_, Option<&[u8]>>(6)?.zip(row.try_get(7)?);
+    let stored = Stored { alert: row.try_get(4)?, rest: row.try_get(5)?, repeated };
+    stored.row(number(row, 0)?, number(row, 1)?, TeamId(text(row, 2)?), number_or_null(row, 3)?)
 }
 
 pub(super) fn add_decision(on: &Writer<'_>, row: &DecisionRow) -> Result<bool, StoreError> {
@@ -168,13 +164,19 @@ pub(super) fn add_decision(on: &Writer<'_>, row: &DecisionRow) -> Result<bool, S
     if is_marked(on, id, on.0.memory.borrow().decided.has(id), "SELECT id FROM decision WHERE id = $1")? {
         return Ok(false);
     }
-    let (alert, rest) = packed("add a decision", row)?;
     let mut memory = on.0.memory.borrow_mut();
+    let packed = Packed::of("add a decision", &mut memory.heat, row)?;
+    let columns = vec![
+        id.stored().into(),
+        row.at.0.into(),
+        row.decision.team.as_str().into(),
+        stored(row.incident).into(),
+        stored(packed.repeats).into(),
+        packed.alert.as_slice().into(),
+        packed.rest.as_slice().into(),
+    ];
     memory.decided.add(id);
-    memory.heat.next(Counter::Decisions);
-    let team = row.decision.team.as_str().into();
-    let columns = vec![id.stored().into(), row.at.0.into(), team, stored(row.incident).into(), Value::from(alert.as_slice()), rest.into()];
-    memory.heat.decided(id, alert.into());
+    packed.written(&mut memory.heat, &row.decision);
     on.0.pending.borrow_mut().put(DECISION, columns);
     Ok(true)
 }
@@ -200,8 +202,19 @@ pub(super) fn decided_from(on: &impl Source, from: DecisionId) -> Result<Vec<Dec
     many(on, "read the done-marks", sql, &[&from.stored()], |row| number(row, 0))
 }
 
+/// The columns in the order that [`read_decision`] takes them.
+macro_rules! decisions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.at, d.team, d.incident, d.alert, d.rest, r.alert, r.rest FROM decision d \
+             LEFT JOIN decision r ON r.id = d.repeats ",
+            $rest
+        )
+    };
+}
+
 pub(super) fn decision(on: &impl Source, id: DecisionId) -> Result<Option<DecisionRow>, StoreError> {
-    let sql = "SELECT id, at, team, incident, alert, rest FROM decision WHERE id = $1";
+    let sql = decisions!("WHERE d.id = $1");
     optional(on, READ_DECISION, sql, &[&id.stored()], read_decision)
 }
 
@@ -210,11 +223,11 @@ pub(super) fn decisions(on: &impl Source, filter: &DecisionFilter) -> Result<Vec
     let limit = i64::from(filter.limit.min(LIST_LIMIT));
     match filter.incident {
         Some(incident) => {
-            let sql = "SELECT id, at, team, incident, alert, rest FROM decision WHERE incident = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+            let sql = decisions!("WHERE d.incident = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3");
             many(on, READ_DECISION, sql, &[&incident.stored(), &before, &limit], read_decision)
         }
         None => {
-            let sql = "SELECT id, at, team, incident, alert, rest FROM decision WHERE id < $1 ORDER BY id DESC LIMIT $2";
+            let sql = decisions!("WHERE d.id < $1 ORDER BY d.id DESC LIMIT $2");
             many(on, READ_DECISION, sql, &[&before, &limit], read_decision)
         }
     }

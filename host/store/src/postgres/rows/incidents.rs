@@ -1,13 +1,13 @@
 //! Incidents, which one a key's alerts join, their timelines, their escalation runs and the outbox.
 
-use super::read::{json as read_json, many, number, number_or_null, optional, text, word as read_word};
+use super::read::{json as read_json, many, number, number_or_null, optional, packed_or_json, text, word as read_word};
 use super::{Source, Writer};
-use crate::codec::{Number, json, stored};
+use crate::codec::{Number, json, pack, stored};
 use crate::rows::page::{due, word};
 use crate::table::{INCIDENT, OPEN_INCIDENT, OUTBOX, RUN, Row, TIMELINE};
 use domain::command::Actor;
 use domain::escalation::{Run, RunState};
-use domain::id::{IncidentId, OutboxId, RunId, TeamId};
+use domain::id::{IncidentId, OutboxId, RunId, TeamId, UserId};
 use domain::incident::Incident;
 use domain::page::{Outbox, OutboxState};
 use domain::time::Millis;
@@ -23,11 +23,11 @@ const READ_OUTBOX: &str = "read the outbox";
 const LIST_LIMIT: u32 = 500;
 
 pub(super) fn by_id(on: &impl Source, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-    optional(on, READ, "SELECT body FROM incident WHERE id = $1", &[&id.stored()], |row| read_json(row, 0))
+    optional(on, READ, "SELECT body FROM incident WHERE id = $1", &[&id.stored()], |row| packed_or_json(row, 0))
 }
 
 pub(super) fn put(on: &Writer<'_>, incident: &Incident) -> Result<(), StoreError> {
-    let body = json("put an incident", incident)?;
+    let body = pack("put an incident", incident)?;
     let row = vec![
         incident.id.stored().into(),
         incident.team.as_str().into(),
@@ -64,7 +64,7 @@ fn list_of(on: &impl Source, team: Option<&TeamId>, filter: &IncidentFilter, lim
     };
     let before = filter.before.map_or(i64::MAX, Number::stored);
     let limit = i64::from(limit);
-    let read = |row: &tokio_postgres::Row| read_json(row, 0);
+    let read = |row: &tokio_postgres::Row| packed_or_json(row, 0);
     match team {
         Some(team) => {
             let sql = format!("SELECT body FROM incident WHERE team = $3 AND id < $1{open} ORDER BY id DESC LIMIT $2");
@@ -154,6 +154,22 @@ pub(super) fn outbox(on: &impl Source, id: OutboxId) -> Result<Option<Outbox>, S
 
 pub(super) fn outbox_by_key(on: &impl Source, key: &str) -> Result<Option<Outbox>, StoreError> {
     optional(on, READ_OUTBOX, "SELECT body FROM outbox WHERE key = $1", &[&key.as_bytes()], |row| read_json(row, 0))
+}
+
+/// As the database's function `said` gives a text.
+fn as_said(text: &str) -> String {
+    text.replace('\0', "\u{1}")
+}
+
+pub(super) fn outbox_by_reference(on: &impl Source, reference: &str) -> Result<Option<Outbox>, StoreError> {
+    let sql = "SELECT body FROM outbox WHERE said(body, 'reference') = $1 ORDER BY id DESC LIMIT 1";
+    optional(on, READ_OUTBOX, sql, &[&as_said(reference)], |row| read_json(row, 0))
+}
+
+pub(super) fn last_told(on: &impl Source, user: &UserId) -> Result<Option<IncidentId>, StoreError> {
+    let sql = "SELECT incident FROM outbox WHERE said(body, 'user') = $1 AND state = 'accepted' AND incident IS NOT NULL \
+               ORDER BY id DESC LIMIT 1";
+    optional(on, READ_OUTBOX, sql, &[&as_said(user.as_str())], |row| number(row, 0))
 }
 
 pub(super) fn outbox_of(on: &impl Source, incident: IncidentId) -> Result<Vec<Outbox>, StoreError> {

@@ -1,7 +1,7 @@
 //! Reading columns, with errors in the words of the port.
 
 use super::Source;
-use crate::codec::{BoxedError, Number};
+use crate::codec::{BoxedError, Number, unpack_or_json};
 use crate::postgres::link::{Link, Param};
 use ports::StoreError;
 use serde::Deserialize;
@@ -34,6 +34,11 @@ pub(crate) fn text_or_null(row: &Row, column: usize) -> Got<Option<String>> {
 /// A value that stands as JSON.
 pub(crate) fn json<T: DeserializeOwned>(row: &Row, column: usize) -> Got<T> {
     Ok(serde_json::from_str(row.try_get(column)?)?)
+}
+
+/// A value that is packed, or JSON as it was before.
+pub(crate) fn packed_or_json<T: DeserializeOwned>(row: &Row, column: usize) -> Got<T> {
+    unpack_or_json(row.try_get(column)?)
 }
 
 /// One of an enum's words, as serde spells them.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use web::{
     Applied, Backlog, BundleFile, Change, ChangeKind, CommandFailure, CommandOutcome, Commands, ConfigProblem, Configure, ConfigureError,
-    LinkFailure, PageLink, PageLinks, Plan,
+    LinkFailure, PageLink, PageLinks, Plan, PluginVersionRow, Trial, VersionChange, VersionWanted, Versions,
 };
 
 /// Stands still until it is set.
@@ -186,6 +186,37 @@ impl Configure for DoubleConfigure {
 
     fn export(&self) -> BoxFuture<'static, Result<(Revision, Vec<BundleFile>), ConfigureError>> {
         Box::pin(async { Ok((Revision(3), vec![BundleFile { path: "teams.yaml".into(), text: "kind: team\n".into() }])) })
+    }
+}
+
+/// Has one version of each plugin, and takes what comes.
+pub struct DoubleVersions;
+
+impl Versions for DoubleVersions {
+    fn change(&self, name: String, wanted: VersionWanted, _: String) -> BoxFuture<'static, Result<VersionChange, ConfigureError>> {
+        Box::pin(async move {
+            match wanted {
+                VersionWanted::Sent { files, force: false } if files.iter().any(|file| file.content == b"trap") => {
+                    let reason = "fails on 2 of 9 alerts that the version in force handles".to_owned();
+                    Err(ConfigureError::Refused { step: "trial", reason, examples: vec!["alert db: trapped".into()] })
+                }
+                VersionWanted::Before { digest: Some(digest) } => Err(ConfigureError::Unknown(format!("No version {digest} is kept."))),
+                wanted => Ok(VersionChange {
+                    revision: Revision(4),
+                    name,
+                    version: "0.2.0".into(),
+                    digest: "b".repeat(64),
+                    in_force: !matches!(wanted, VersionWanted::Tried { .. }),
+                    places: vec!["enrich of pipeline default".into()],
+                    warnings: Vec::new(),
+                    trial: Some(Trial::default()),
+                }),
+            }
+        })
+    }
+
+    fn list(&self, _: String) -> BoxFuture<'static, Result<Vec<PluginVersionRow>, ConfigureError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

@@ -11,7 +11,7 @@ use domain::id::{
     UserId,
 };
 use domain::incident::{AlertState, Incident};
-use domain::installation::{Installation, Integration, OnFailure, PluginUse, Service, Team, User};
+use domain::installation::{Door, Installation, Integration, OnFailure, PluginUse, Service, Team, User};
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::schedule::{Override, Rotation, Turn};
 use domain::time::Millis;
@@ -36,7 +36,7 @@ fn user(id: &str, name: &str, admin: bool) -> (UserId, User) {
 
 fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
     let members = members.iter().map(|id| UserId::from(*id)).collect();
-    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None })
+    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None })
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
@@ -55,11 +55,12 @@ fn integration(id: &str, team: &str) -> (IntegrationId, Integration) {
     let integration = Integration {
         id: id.into(),
         team: team.into(),
-        normalize,
+        door: Door::Normalize(normalize),
         pipeline: "main".into(),
         default_policy: None,
         body_limit_bytes: 1 << 20,
         expire_after_seconds: None,
+        rate: None,
     };
     (id.into(), integration)
 }
@@ -116,6 +117,7 @@ pub fn snapshot() -> Snapshot {
         filter: placed(&["rules"]),
         dedupe: placed(&["correlate"]),
         route: placed(&["route"]),
+        automate: Vec::new(),
     };
     Snapshot {
         revision: Revision(3),
@@ -125,6 +127,7 @@ pub fn snapshot() -> Snapshot {
             ("ops-nagios".into(), DoublePlugin::named("generic")),
         ]
         .into(),
+        interactors: BTreeMap::new(),
         pipelines: [("main".into(), stages)].into(),
         notify: BTreeMap::from([("mail".to_owned(), DoublePlugin::named("mail")), ("ntfy".to_owned(), DoublePlugin::named("ntfy"))]),
     }
@@ -190,7 +193,7 @@ fn state(id: u64, incident: &Incident, alert: Alert, decision: u64) -> AlertStat
         suppressed_until: None,
         expires_at: None,
         last_decision: DecisionId(decision),
-        alert,
+        alert: Arc::new(alert),
     }
 }
 
@@ -214,7 +217,7 @@ fn decided(id: u64, incident: &Incident, alert: &Alert, outcome: Outcome, notes:
         revision: Revision(3),
         team: incident.team.clone(),
         integration: incident.integration.clone(),
-        alert: alert.clone(),
+        alert: Arc::new(alert.clone()),
         verdict: Verdict::Keep,
         grouping: Some(grouping),
         default_route: false,

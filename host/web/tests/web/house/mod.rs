@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use domain::id::{IncidentId, UserId};
 use domain::time::Millis;
-use doubles::{DoubleClock, DoubleCommands, DoubleConfigure, DoubleLinks, DoublePlugins};
+use doubles::{DoubleClock, DoubleCommands, DoubleConfigure, DoubleLinks, DoublePlugins, DoubleVersions};
 use http_body_util::BodyExt as _;
 use ports::store::{Credential, CredentialKind};
 use ports::{Clock, Live, Store, Wakes};
@@ -137,10 +137,12 @@ impl Parts {
             plugin_host: Arc::new(DoublePlugins),
             commands,
             configure: Arc::new(DoubleConfigure),
+            versions: Arc::new(DoubleVersions),
             links: Arc::new(DoubleLinks),
             public_url: public_url.to_owned(),
             stopping,
             metrics: Some(Arc::new(|| "reveille_up 1\n".to_owned())),
+            hot: Arc::new(ports::hot::HotStatus::default),
         };
         Self { web, clock, stop, dir }
     }

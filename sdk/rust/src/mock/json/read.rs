@@ -3,8 +3,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::types::{Choice, Contact, Draft, HttpResponse, Label, Link, Method, Priority, Purpose, Response, Severity, Status, User};
-use crate::wire::{notify, types as wire};
+use crate::types::{
+    ActionResult, Choice, CommandResult, Contact, Draft, HttpResponse, IncidentChange, Label, Link, Method, Priority, Purpose, Response,
+    Severity, Status, User,
+};
+use crate::wire::{automate, notify, types as wire};
 
 /// Named values: an object.
 #[derive(Deserialize, Default)]
@@ -142,6 +145,83 @@ impl From<IncidentJson> for wire::Incident {
             labels: json.labels.into(),
             alerts: json.alerts.into_iter().map(Into::into).collect(),
             links: links(json.links),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionResultJson {
+    key: String,
+    ok: bool,
+    #[serde(default)]
+    output: String,
+    response: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ChangeJson {
+    Opened,
+    AlertJoined,
+    SeverityChanged(Severity),
+    Acknowledged(UserJson),
+    Unacknowledged,
+    Reopened,
+    Resolved,
+    Escalated(u32),
+    ActionFinished(ActionResultJson),
+}
+
+impl From<ChangeJson> for IncidentChange {
+    fn from(json: ChangeJson) -> Self {
+        match json {
+            ChangeJson::Opened => Self::Opened,
+            ChangeJson::AlertJoined => Self::AlertJoined,
+            ChangeJson::SeverityChanged(severity) => Self::SeverityChanged(severity),
+            ChangeJson::Acknowledged(user) => Self::Acknowledged(user.into()),
+            ChangeJson::Unacknowledged => Self::Unacknowledged,
+            ChangeJson::Reopened => Self::Reopened,
+            ChangeJson::Resolved => Self::Resolved,
+            ChangeJson::Escalated(step) => Self::Escalated(step),
+            ChangeJson::ActionFinished(it) => {
+                Self::ActionFinished(ActionResult { key: it.key, ok: it.ok, output: it.output, response: it.response })
+            }
+        }
+    }
+}
+
+/// `event.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::mock) struct EventJson {
+    #[serde(default)]
+    at: i64,
+    change: ChangeJson,
+    incident: IncidentJson,
+}
+
+impl From<EventJson> for automate::IncidentEvent {
+    fn from(json: EventJson) -> Self {
+        Self { at: json.at, change: json.change.into(), incident: json.incident.into() }
+    }
+}
+
+/// What stands in `results.json`: `{"done": "…"}`, `{"refused": "…"}` or `"unknown_actor"`.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::mock) enum CommandResultJson {
+    Done(String),
+    Refused(String),
+    UnknownActor,
+}
+
+impl From<CommandResultJson> for CommandResult {
+    fn from(json: CommandResultJson) -> Self {
+        match json {
+            CommandResultJson::Done(text) => Self::Done(text),
+            CommandResultJson::Refused(text) => Self::Refused(text),
+            CommandResultJson::UnknownActor => Self::UnknownActor,
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::types::{
-    Authorization, Destination, Edit, Event, Grouping, HttpRequest, Label, Link, Mail, Normalized, Operation, Outcome, Patch, Refusal,
-    Reply, Request, Subject, Target, Verdict,
+    Action, Authorization, Command, Destination, Edit, Event, Grouping, HttpRequest, Interaction, Label, Link, Mail, Normalized, Operation,
+    Outcome, Patch, Receipt, Refusal, Reply, Request, Step, Subject, Target, Thread, Verdict,
 };
 use crate::wire::types as wire;
 
@@ -82,23 +82,32 @@ fn event(event: &Event) -> Value {
             ("labels", labels(&change.labels)),
             ("links", change.links.iter().map(link).collect()),
         ]) }),
-        Event::Command(command) => {
-            let subject = match &command.subject {
-                Subject::Incident(id) => json!({ "incident": id }),
-                Subject::Entity(entity) => json!({ "entity": entity }),
-                Subject::Latest => json!("latest"),
-            };
-            let actor = command.actor.as_ref().map(|actor| json!({ "kind": actor.kind, "address": actor.address }));
-            json!({ "command": object([
-                ("subject", subject),
-                ("actor", json!(actor)),
-                ("operation", operation(&command.operation)),
-            ]) })
-        }
+        Event::Command(one) => json!({ "command": command(one) }),
     }
 }
 
-fn reply(reply: &Reply) -> Value {
+fn command(command: &Command) -> Value {
+    let subject = match &command.subject {
+        Subject::Incident(id) => json!({ "incident": id }),
+        Subject::Entity(entity) => json!({ "entity": entity }),
+        Subject::Latest => json!("latest"),
+    };
+    let actor = command.actor.as_ref().map(|actor| json!({ "kind": actor.kind, "address": actor.address }));
+    object([("subject", subject), ("actor", json!(actor)), ("operation", operation(&command.operation))])
+}
+
+fn receipt(receipt: &Receipt) -> Value {
+    object([("page", json!(receipt.page)), ("delivered", json!(receipt.delivered)), ("reason", json!(receipt.reason))])
+}
+
+pub(in crate::mock) fn interaction(interaction: &Interaction) -> Value {
+    object([
+        ("commands", interaction.commands.iter().map(command).collect()),
+        ("receipts", interaction.receipts.iter().map(receipt).collect()),
+    ])
+}
+
+pub(in crate::mock) fn reply(reply: &Reply) -> Value {
     json!({ "status": reply.status, "content_type": reply.content_type, "body": text(&reply.body) })
 }
 
@@ -164,11 +173,37 @@ pub(in crate::mock) fn destination(destination: &Destination) -> Value {
     json!({ "target": target(&destination.target), "urgency": destination.urgency.as_str(), "reason": destination.reason })
 }
 
+fn thread(thread: &Thread) -> Value {
+    object([
+        ("connection", json!(thread.connection)),
+        ("title", json!(thread.title)),
+        ("body", json!(thread.body)),
+        ("fields", labels(&thread.fields)),
+    ])
+}
+
+pub(in crate::mock) fn action(action: &Action) -> Value {
+    let step = match &action.step {
+        Step::Call(request) => json!({ "call": http_request(request) }),
+        Step::RunRunbook(run) => json!({ "run_runbook": object([
+            ("runbook", json!(run.runbook)),
+            ("arguments", labels(&run.arguments)),
+            ("dry_run", json!(run.dry_run)),
+        ]) }),
+        Step::Page(one) => json!({ "page": destination(one) }),
+        Step::SetPriority(priority) => json!({ "set_priority": priority.as_str() }),
+        Step::AddNote(note) => json!({ "add_note": note }),
+        Step::OpenTicket(one) => json!({ "open_ticket": thread(one) }),
+        Step::OpenChannel(one) => json!({ "open_channel": thread(one) }),
+    };
+    json!({ "key": action.key, "step": step, "risk": action.risk.as_str(), "reason": action.reason })
+}
+
 fn http_request(request: &HttpRequest) -> Value {
     let authorization = match &request.authorization {
         None => Value::Null,
-        Some(Authorization::Bearer(secret)) => json!({ "bearer": secret }),
-        Some(Authorization::Basic((user, secret))) => json!({ "basic": [user, secret] }),
+        Some(Authorization { scheme, user: None, secret }) => json!({ scheme: secret }),
+        Some(Authorization { scheme, user: Some(user), secret }) => json!({ scheme: [user, secret] }),
     };
     object([
         ("method", json!(request.method.as_str())),
