@@ -1,4 +1,4 @@
-//! A database server of a test's own: a cluster in a temporary folder, with fsync on, on a loopback port; and a proxy that cuts.
+//! A database server of a test's own: a cluster in a temporary folder, on a loopback port; and a proxy that cuts.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,6 +19,8 @@ pub struct Cluster {
     folder: PathBuf,
     programs: PathBuf,
     port: u16,
+    /// Whether it syncs what it commits.
+    fsync: &'static str,
     server: Option<Child>,
 }
 
@@ -28,6 +30,18 @@ impl Cluster {
     /// # Panics
     /// Where PostgreSQL is not installed or does not start: says what to install.
     pub fn start() -> Self {
+        Self::make("on")
+    }
+
+    /// One that does not sync: faster, for what never stops the server.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_unsynced() -> Self {
+        Self::make("off")
+    }
+
+    fn make(fsync: &'static str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let programs = programs().expect(INSTALL);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -38,7 +52,7 @@ impl Cluster {
             assert!(owned.success(), "the user postgres is missing: {INSTALL}");
         }
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
-        let mut cluster = Self { folder, programs, port, server: None };
+        let mut cluster = Self { folder, programs, port, fsync, server: None };
         let made = cluster
             .command("initdb")
             .args(["-A", "trust", "-U", "reveille", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
@@ -58,7 +72,8 @@ impl Cluster {
             .command("postgres")
             .arg("-D")
             .arg(self.folder.join("data"))
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=on", "-c", "max_connections=60", "-p", &self.port.to_string(), "-k"])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("fsync={}", self.fsync), "-c", "max_connections=60"])
+            .args(["-p", &self.port.to_string(), "-k"])
             .arg(&self.folder)
             .stdout(Stdio::null())
             .stderr(log)
@@ -91,13 +106,13 @@ impl Cluster {
     }
 
     /// The address of its database, by way of `port`.
-    pub fn url_at(&self, port: u16) -> String {
+    pub fn url_at(port: u16) -> String {
         format!("postgres://reveille@127.0.0.1:{port}/postgres")
     }
 
     /// The address of its database.
     pub fn url(&self) -> String {
-        self.url_at(self.port)
+        Self::url_at(self.port)
     }
 
     /// Runs a statement with the server's own client; what it printed.

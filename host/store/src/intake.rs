@@ -126,6 +126,31 @@ impl Shared {
     }
 }
 
+/// Says once that the journal cannot store, and once that it can again: under load, every refused group would say it.
+#[derive(Default)]
+pub(crate) struct Outage {
+    /// The records that were refused since it began.
+    refused: Option<usize>,
+}
+
+impl Outage {
+    /// How it went with a group of so many records.
+    pub fn saw(&mut self, written: &Result<u64, JournalError>, records: usize) {
+        match (written, self.refused) {
+            (Ok(_), None) => {}
+            (Ok(_), Some(refused)) => {
+                self.refused = None;
+                tracing::warn!(refused, "the journal stores again");
+            }
+            (Err(error), None) => {
+                self.refused = Some(records);
+                tracing::error!(%error, "the journal cannot store; nobody is told that a record is on disk until it can again");
+            }
+            (Err(_), Some(refused)) => self.refused = Some(refused + records),
+        }
+    }
+}
+
 /// What came while the last group was synced shares a commit.
 pub(crate) fn gather(queue: &Receiver<Pending>, first: Pending, most_records: usize, most_bytes: usize) -> Vec<Pending> {
     let mut bytes = first.body.len();

@@ -3,7 +3,7 @@
 use crate::checkpoint::{Checkpointer, Gate, Kind};
 use crate::error::{EndOnPanic, OpenError, end_process, ends_process};
 use crate::fault::fault;
-use crate::intake::{Intake, Pending, Shared, gather, unpack};
+use crate::intake::{Intake, Outage, Pending, Shared, gather, unpack};
 use crate::file::{DatabaseFile, open_checkpointer, open_reader};
 use crate::lock::Lock;
 use crate::options::JournalOptions;
@@ -56,7 +56,7 @@ impl SqliteJournal {
 
         let head = head.unwrap_or(0).cast_unsigned();
         let (intake, pending, shared) = Intake::new(head, options.queue_records, options.queue_bytes);
-        let writer = Writer { on: writer, queue: pending, shared, gate, options };
+        let writer = Writer { on: writer, queue: pending, shared, gate, outage: Outage::default(), options };
         let thread = spawn("journal-writer".into(), move || writer.run())?;
         Ok(Self {
             path,
@@ -137,19 +137,21 @@ struct Writer {
     queue: Receiver<Pending>,
     shared: Arc<Shared>,
     gate: Arc<Gate>,
+    outage: Outage,
     options: JournalOptions,
 }
 
 fault!(planted_commit_failure, "journal.commit");
 
 impl Writer {
-    fn run(self) {
+    fn run(mut self) {
         let _guard = EndOnPanic("the journal's writer failed");
         while let Ok(first) = self.queue.recv() {
             let group = gather(&self.queue, first, self.options.group_records, self.options.group_bytes);
             let began = self.options.clock.elapsed();
             let gate = Arc::clone(&self.gate);
             let written = gate.pass(|| self.write(&group));
+            self.outage.saw(&written, group.len());
             metrics::histogram!("reveille_journal_commit_seconds").record(self.options.clock.elapsed().saturating_sub(began));
             metrics::counter!("reveille_journal_records_total").increment(group.len() as u64);
             self.shared.tell(group, &written);
@@ -164,7 +166,6 @@ impl Writer {
             Ok(()) => Ok(first),
             Err(error) if ends_process(&error) => end_process("a commit of the journal cannot be synced", &error),
             Err(error) => {
-                tracing::error!(%error, records = group.len(), "the journal cannot store; nothing of the group is on disk");
                 if !self.on.is_autocommit()
                     && let Err(error) = self.on.execute_batch("ROLLBACK")
                 {

@@ -12,6 +12,7 @@ mod cluster;
 use cluster::{Cluster, Cut, Proxy};
 use domain::id::JournalId;
 use ports::{Journal, Store, StoreError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use store::conformance::{Fault, Subject, cases, fault_cases};
@@ -24,8 +25,8 @@ struct InSchema<'a> {
     narrow: bool,
 }
 
-fn server(cluster: &Cluster, port: u16, schema: &str) -> PostgresServer {
-    PostgresServer::new(&cluster.url_at(port), None, schema, b"").unwrap()
+fn server(port: u16, schema: &str) -> PostgresServer {
+    PostgresServer::new(&Cluster::url_at(port), None, schema, b"").unwrap()
 }
 
 impl Subject for InSchema<'_> {
@@ -68,16 +69,22 @@ impl Subject for InSchema<'_> {
     }
 }
 
+/// Cases that run at once, each in a schema of its own.
+const AT_ONCE: usize = 6;
+
 #[test]
 fn postgres_passes_every_case() {
-    let cluster = Cluster::start();
-    for (number, (name, case)) in (0_u32..).zip(cases()) {
-        for narrow in [false, true] {
-            println!("{name}{}", if narrow { " in a narrow place" } else { "" });
-            let server = server(&cluster, cluster.port(), &format!("case_{number}_{narrow}"));
-            case(&InSchema { cluster: &cluster, server, proxy: None, narrow });
+    let cluster = Cluster::start_unsynced();
+    let all: Vec<_> = cases().into_iter().flat_map(|case| [(case, false), (case, true)]).enumerate().collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((number, ((name, case), narrow))) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            println!("{name}{}", if *narrow { " in a narrow place" } else { "" });
+            let server = server(cluster.port(), &format!("case_{number}"));
+            case(&InSchema { cluster: &cluster, server, proxy: None, narrow: *narrow });
         }
-    }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
 }
 
 #[test]
@@ -102,11 +109,11 @@ fn both_stores_tell_the_truth_about_commits_that_fail() {
         }
     }
     let scenario = fail::FailScenario::setup();
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_unsynced();
     let proxy = Proxy::start(cluster.port());
     for (number, (name, case)) in (0_u32..).zip(fault_cases()) {
         println!("{name}");
-        let server = server(&cluster, proxy.port(), &format!("fault_{number}"));
+        let server = server(proxy.port(), &format!("fault_{number}"));
         case(&InSchema { cluster: &cluster, server, proxy: Some(&proxy), narrow: false });
         case(&OnDisk(tempfile::tempdir().unwrap()));
     }
@@ -123,8 +130,8 @@ fn write(store: &PostgresStore, cursor: u64) -> Result<(), StoreError> {
 /// Bug to plant: `Owner::check` without its `epoch = $2`.
 #[test]
 fn a_former_owner_is_refused_and_a_second_server_is_kept_out() {
-    let cluster = Cluster::start();
-    let server = server(&cluster, cluster.port(), "owned");
+    let cluster = Cluster::start_unsynced();
+    let server = server(cluster.port(), "owned");
     let open = || PostgresStore::open(&server, StoreOptions::new(clock::real()));
     let first = open().unwrap();
     write(&first, 1).unwrap();
@@ -143,9 +150,9 @@ fn a_former_owner_is_refused_and_a_second_server_is_kept_out() {
 
 #[test]
 fn foreign_newer_and_unfinished_schemas_are_refused_in_words() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start_unsynced();
     let open = |schema: &str| {
-        let opened = PostgresStore::open(&server(&cluster, cluster.port(), schema), StoreOptions::new(clock::real()));
+        let opened = PostgresStore::open(&server(cluster.port(), schema), StoreOptions::new(clock::real()));
         opened.map(drop).map_err(|error| error.to_string())
     };
     cluster.sql("CREATE SCHEMA diary; CREATE TABLE diary.page (text TEXT)");
@@ -161,8 +168,8 @@ fn foreign_newer_and_unfinished_schemas_are_refused_in_words() {
 /// Bug to plant: a trigger left out of the schema.
 #[test]
 fn append_only_tables_refuse_update_delete_and_truncate() {
-    let cluster = Cluster::start();
-    drop(PostgresStore::open(&server(&cluster, cluster.port(), "kept"), StoreOptions::new(clock::real())).unwrap());
+    let cluster = Cluster::start_unsynced();
+    drop(PostgresStore::open(&server(cluster.port(), "kept"), StoreOptions::new(clock::real())).unwrap());
     cluster.sql(
         "INSERT INTO kept.audit VALUES (1, 0, 'host', 'a', 's', 'd'); INSERT INTO kept.configuration VALUES (1, 0, '{}'); \
          INSERT INTO kept.timeline VALUES (1, 1, 0, 'opened', 't', '{}', NULL); INSERT INTO kept.decision VALUES (1, 0, 't', NULL, NULL, '', ''); \

@@ -7,7 +7,7 @@ use super::schema::migrate;
 use super::server::PostgresServer;
 use super::writer::{Backoff, LOOK_UP};
 use crate::error::{EndOnPanic, OpenError};
-use crate::intake::{Intake, Pending, Shared, gather, unpack};
+use crate::intake::{Intake, Outage, Pending, Shared, gather, unpack};
 use crate::options::JournalOptions;
 use crate::sqlite::{join, spawn};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -61,7 +61,7 @@ impl PostgresJournal {
             let (intake, queue, shared) = Intake::new(head.cast_unsigned(), limits.0, limits.1);
             drop(opened.send(Ok(intake)));
             let link = Some(link);
-            Writer { server: place, link, owner, backoff: Backoff::default(), trouble: String::new(), queue, shared, options }.run();
+            Writer { server: place, link, owner, backoff: Backoff::default(), trouble: String::new(), outage: Outage::default(), queue, shared, options }.run();
         })?];
         let intake = result.recv().unwrap_or_else(|_| Err(OpenError::Address { why: "the journal's writer ended".into() }))?;
         let (reads, asked) = unbounded::<Asked>();
@@ -147,6 +147,7 @@ struct Writer {
     owner: Owner,
     backoff: Backoff,
     trouble: String,
+    outage: Outage,
     queue: Receiver<Pending>,
     shared: Arc<Shared>,
     options: JournalOptions,
@@ -158,10 +159,8 @@ impl Writer {
         while let Ok(first) = self.queue.recv() {
             let group = gather(&self.queue, first, self.options.group_records, self.options.group_bytes);
             let began = self.options.clock.elapsed();
-            let written = self.write(&group).map_err(|error| {
-                tracing::error!(%error, records = group.len(), "the journal cannot store; nobody of the group is told that it is on disk");
-                unavailable(&error)
-            });
+            let written = self.write(&group).map_err(|error| unavailable(&error));
+            self.outage.saw(&written, group.len());
             metrics::histogram!("reveille_journal_commit_seconds").record(self.options.clock.elapsed().saturating_sub(began));
             metrics::counter!("reveille_journal_records_total").increment(group.len() as u64);
             self.shared.tell(group, &written);

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn refused(url: &str, schema: &str) -> String {
-        PostgresServer::new(url, None, schema, b"").err().expect("it is refused").to_string()
+        PostgresServer::new(url, None, schema, b"").expect_err("it is refused").to_string()
     }
 
     #[test]
