@@ -1,6 +1,7 @@
 //! Runs the suite of the ports against `PostgreSQL`, with faults too, and against `SQLite` with those that it can have.
 //!
-//! Bugs to plant: a lost answer taken for a commit (`Err(None)` told as done), the epoch not checked, a memory kept over a rollback.
+//! Bugs to plant: a lost answer taken for a commit (`Err(None)` told as done) or for a failure, a memory kept over a rollback, a repeat read with
+//! the times of the decision that it cites, `add_action` that does not look whether the key is there.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail as tests do")]
 
