@@ -201,7 +201,8 @@ fn a_move_to_a_database_server_under_load_loses_nothing_and_so_does_the_way_back
     nothing_is_lost(&mut story, &taken, "moved to PostgreSQL under load");
 
     // A target that is not empty is refused, and so is a move into itself.
-    let (refused, ok) = story.server.cli(&["store", "migrate", "--config", &path(&dir, "reveille.toml"), "--to", &path(&dir, "second.toml")]);
+    let (refused, ok) =
+        story.server.cli(&["store", "migrate", "--config", &path(&dir, "reveille.toml"), "--to", &path(&dir, "second.toml")]);
     assert!(!ok && refused.contains("is not empty"), "{refused}");
 
     assert!(story.server.stop());

@@ -165,7 +165,9 @@ database = { env = "DATABASE_PASSWORD" }
     assert!(refused("[store]\nkind = \"postgres\"\nurl = \"postgres://u:hunter2@h/x\"").contains("must not hold the password"));
     assert!(refused("[store]\nkind = \"postgres\"").contains("needs `url`"));
     assert!(refused("[store]\nschema = \"x\"").contains("only for `kind = \"postgres\"`"));
-    assert!(refused("[store]\nkind = \"postgres\"\nurl = \"postgres://h/x\"\npassword_secret = \"no\"").contains("there is no [secrets.no]"));
+    assert!(
+        refused("[store]\nkind = \"postgres\"\nurl = \"postgres://h/x\"\npassword_secret = \"no\"").contains("there is no [secrets.no]")
+    );
     assert!(ServerFile::parse("reveille.toml", "").unwrap().postgres.is_none());
 }
 

@@ -40,7 +40,9 @@ pub enum CopyError {
     #[error("the server still has the {place}: stop it, and the copy is finished")]
     StillServed { place: String },
     /// The two sides differ.
-    #[error("the copy of the table {table} differs: {source_rows} rows with digest {source_digest}, and {target_rows} rows with digest {target_digest}")]
+    #[error(
+        "the copy of the table {table} differs: {source_rows} rows with digest {source_digest}, and {target_rows} rows with digest {target_digest}"
+    )]
     Differs { table: &'static str, source_rows: u64, source_digest: String, target_rows: u64, target_digest: String },
 }
 
@@ -128,7 +130,13 @@ pub fn restore(file: &Path, to: &Place) -> Result<Vec<TableCopied>, CopyError> {
 ///
 /// # Errors
 /// If the target is not empty, the server does not stop in time, or one of the two fails.
-pub fn migrate(from: &Place, to: &Place, clock: &dyn Clock, wait: Duration, say: &mut dyn FnMut(Step)) -> Result<Vec<TableCopied>, CopyError> {
+pub fn migrate(
+    from: &Place,
+    to: &Place,
+    clock: &dyn Clock,
+    wait: Duration,
+    say: &mut dyn FnMut(Step),
+) -> Result<Vec<TableCopied>, CopyError> {
     let mut target = to.begin()?;
     say(Step::History);
     let mut source = from.snapshot()?;

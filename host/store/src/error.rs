@@ -36,7 +36,9 @@ pub enum OpenError {
     #[error("the {place} holds tables that are not Reveille's: give it a schema of its own")]
     ForeignSchema { place: String },
     /// A newer version made the tables.
-    #[error("the {place} was written by a newer version of Reveille (schema {found}, this one knows up to {known}): start that version or restore a backup")]
+    #[error(
+        "the {place} was written by a newer version of Reveille (schema {found}, this one knows up to {known}): start that version or restore a backup"
+    )]
     NewerSchema { place: String, found: i64, known: i64 },
     /// A copy into it did not come to its end.
     #[error("the {place} holds a copy that was not finished: drop the schema and copy again")]

@@ -3,8 +3,8 @@
 use crate::checkpoint::{Checkpointer, Gate, Kind};
 use crate::error::{EndOnPanic, OpenError, end_process, ends_process};
 use crate::fault::fault;
-use crate::intake::{Intake, Outage, Pending, Shared, gather, unpack};
 use crate::file::{DatabaseFile, open_checkpointer, open_reader};
+use crate::intake::{Intake, Outage, Pending, Shared, gather, unpack};
 use crate::lock::Lock;
 use crate::options::JournalOptions;
 use crate::schema::JOURNAL;
@@ -58,14 +58,7 @@ impl SqliteJournal {
         let (intake, pending, shared) = Intake::new(head, options.queue_records, options.queue_bytes);
         let writer = Writer { on: writer, queue: pending, shared, gate, outage: Outage::default(), options };
         let thread = spawn("journal-writer".into(), move || writer.run())?;
-        Ok(Self {
-            path,
-            intake,
-            readers: Mutex::default(),
-            thread: Some(thread),
-            checkpointer: Some(checkpointer),
-            _lock: lock,
-        })
+        Ok(Self { path, intake, readers: Mutex::default(), thread: Some(thread), checkpointer: Some(checkpointer), _lock: lock })
     }
 
     fn read_rows(on: &Connection, from: JournalId, limit: usize) -> Result<Vec<(JournalId, Arc<Record>)>, JournalError> {

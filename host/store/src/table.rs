@@ -131,9 +131,5 @@ tables! {
 }
 
 /// The one table of the journal.
-pub(crate) static RECORD: Table = Table {
-    name: "record",
-    columns: &[("id", Kind::Int), ("version", Kind::Int), ("body", Kind::Blob)],
-    key: 1,
-    append_only: true,
-};
+pub(crate) static RECORD: Table =
+    Table { name: "record", columns: &[("id", Kind::Int), ("version", Kind::Int), ("body", Kind::Blob)], key: 1, append_only: true };

@@ -177,9 +177,13 @@ fn append_only_tables_refuse_update_delete_and_truncate() {
          INSERT INTO kept.record VALUES (1, 1, '')",
     );
     for (table, column) in [("audit", "at"), ("configuration", "at"), ("timeline", "at"), ("decision", "at"), ("record", "version")] {
-        for statement in [format!("UPDATE kept.{table} SET {column} = 9"), format!("DELETE FROM kept.{table}"), format!("TRUNCATE kept.{table}")] {
-            let tried = format!("DO $$ BEGIN {statement}; RAISE 'it was taken'; EXCEPTION WHEN raise_exception THEN \
-                                 IF SQLERRM NOT LIKE '%is append-only' THEN RAISE; END IF; END $$");
+        for statement in
+            [format!("UPDATE kept.{table} SET {column} = 9"), format!("DELETE FROM kept.{table}"), format!("TRUNCATE kept.{table}")]
+        {
+            let tried = format!(
+                "DO $$ BEGIN {statement}; RAISE 'it was taken'; EXCEPTION WHEN raise_exception THEN \
+                                 IF SQLERRM NOT LIKE '%is append-only' THEN RAISE; END IF; END $$"
+            );
             cluster.sql(&tried);
         }
     }

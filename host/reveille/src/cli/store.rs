@@ -61,7 +61,8 @@ pub fn run(args: &StoreArgs) -> Result<()> {
             say(format!("backed up into {}", file.display()));
         }
         What::Restore { file } => {
-            let copied = copy::restore(file, &here).with_context(|| format!("nothing that can be served was made from {}", file.display()))?;
+            let copied =
+                copy::restore(file, &here).with_context(|| format!("nothing that can be served was made from {}", file.display()))?;
             list(&copied);
             say(format!("restored into the {}", here.words()));
         }

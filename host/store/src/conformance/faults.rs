@@ -25,8 +25,10 @@ pub enum Fault {
 pub const FAULTS: [Fault; 4] = [Fault::Refused, Fault::LostBefore, Fault::LostAfter, Fault::Killed];
 
 /// Needs a subject that can plant faults.
-pub(super) const CASES: &[Case] =
-    &[("a store tells the truth about commits that fail", store_faults), ("a journal tells the truth about commits that fail", journal_faults)];
+pub(super) const CASES: &[Case] = &[
+    ("a store tells the truth about commits that fail", store_faults),
+    ("a journal tells the truth about commits that fail", journal_faults),
+];
 
 /// Rounds with every fault.
 const ROUNDS: u64 = 3;

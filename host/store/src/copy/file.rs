@@ -42,7 +42,8 @@ impl Writer {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), CopyError> {
         self.digest.update(bytes);
-        let failed = |error: std::io::Error| CopyError::Failed { doing: "write", place: self.path.display().to_string(), why: error.to_string() };
+        let failed =
+            |error: std::io::Error| CopyError::Failed { doing: "write", place: self.path.display().to_string(), why: error.to_string() };
         self.file.write_all(bytes).map_err(failed)
     }
 
@@ -71,7 +72,8 @@ impl Writer {
     pub fn finish(mut self) -> Result<(), CopyError> {
         self.frame(END, b"")?;
         let digest = std::mem::take(&mut self.digest).finalize();
-        let failed = |error: std::io::Error| CopyError::Failed { doing: "write", place: self.path.display().to_string(), why: error.to_string() };
+        let failed =
+            |error: std::io::Error| CopyError::Failed { doing: "write", place: self.path.display().to_string(), why: error.to_string() };
         self.file.write_all(&digest).and_then(|()| self.file.flush()).and_then(|()| self.file.get_ref().sync_all()).map_err(failed)
     }
 }

@@ -3,8 +3,8 @@
 use super::place::{Source, Target};
 use super::{CopyError, PAGE_BYTES, PAGE_ROWS};
 use crate::error::OpenError;
-use crate::postgres::copying::{Link, Owned, Owner, Role, columns, insert, migrate};
 use crate::postgres::PostgresServer;
+use crate::postgres::copying::{Link, Owned, Owner, Role, columns, insert, migrate};
 use crate::table::{Kind, Row, TABLES, Table, Value};
 use ports::{Clock, StoreError};
 
@@ -46,7 +46,8 @@ impl Snapshot {
     fn rows(&self, table: &Table, sql: &str, values: Owned<'_>) -> Result<Vec<Row>, CopyError> {
         let params: Vec<_> = values.iter().map(|value| &**value as _).collect();
         let found = self.link.query("read", "", sql, &params).map_err(failed("read", &self.server))?;
-        let unreadable = |error: tokio_postgres::Error| CopyError::Failed { doing: "read", place: self.server.place(), why: error.to_string() };
+        let unreadable =
+            |error: tokio_postgres::Error| CopyError::Failed { doing: "read", place: self.server.place(), why: error.to_string() };
         let read = |row: &tokio_postgres::Row| {
             let kinds = table.columns.iter().enumerate();
             kinds
@@ -65,7 +66,8 @@ impl Snapshot {
 
 /// The key's columns, sorted as the other store sorts them: byte by byte.
 fn sorted_keys(table: &Table) -> Vec<String> {
-    let sorted = |(name, kind): &(&str, Kind)| if *kind == Kind::Word { format!("\"{name}\" COLLATE \"C\"") } else { format!("\"{name}\"") };
+    let sorted =
+        |(name, kind): &(&str, Kind)| if *kind == Kind::Word { format!("\"{name}\" COLLATE \"C\"") } else { format!("\"{name}\"") };
     table.columns[..table.key].iter().map(sorted).collect()
 }
 
@@ -129,8 +131,10 @@ impl Filling {
         let link = connect(server)?;
         migrate(&link, server)?;
         let failed = failed("write", server);
-        let some: Vec<String> =
-            super::tables().map(|table| format!("EXISTS (SELECT 1 FROM {})", table.name)).chain(["EXISTS (SELECT 1 FROM owner WHERE epoch > 0)".into()]).collect();
+        let some: Vec<String> = super::tables()
+            .map(|table| format!("EXISTS (SELECT 1 FROM {})", table.name))
+            .chain(["EXISTS (SELECT 1 FROM owner WHERE epoch > 0)".into()])
+            .collect();
         let sql = format!("SELECT ({}) OR (SELECT unfinished <> 0 FROM reveille_schema)", some.join(" OR "));
         let found = link.query("write", "", &sql, &[]).map_err(&failed)?;
         if found.first().is_none_or(|row| row.get(0)) {

@@ -70,7 +70,9 @@ fn rows(on: &Connection, table: &Table, sql: &str, values: &[Value]) -> rusqlite
                     bytes += text.len();
                     Value::Bytes(text.to_vec())
                 }
-                ValueRef::Real(_) => return Err(rusqlite::Error::InvalidColumnType(column, "a fraction".into(), rusqlite::types::Type::Real)),
+                ValueRef::Real(_) => {
+                    return Err(rusqlite::Error::InvalidColumnType(column, "a fraction".into(), rusqlite::types::Type::Real));
+                }
             });
         }
         all.push(one);
@@ -180,14 +182,22 @@ impl Target for Filling {
         for file in [&store, &journal] {
             let whole = file.writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, bool>(0));
             if whole.map_err(failed("finish", &folder))? {
-                return Err(CopyError::Failed { doing: "finish", place: format!("store in {}", folder.display()), why: "it is read".into() });
+                return Err(CopyError::Failed {
+                    doing: "finish",
+                    place: format!("store in {}", folder.display()),
+                    why: "it is read".into(),
+                });
             }
         }
         drop((store, journal));
         // The store last: without it there is nothing to serve.
         let moved = ["journal.db", "store.db"].iter().try_for_each(|name| std::fs::rename(incoming.join(name), folder.join(name)));
         let moved = moved.and_then(|()| std::fs::remove_dir_all(&incoming));
-        moved.map_err(|error| CopyError::Failed { doing: "finish", place: format!("store in {}", folder.display()), why: error.to_string() })?;
+        moved.map_err(|error| CopyError::Failed {
+            doing: "finish",
+            place: format!("store in {}", folder.display()),
+            why: error.to_string(),
+        })?;
         Ok(sync_directory(&folder)?)
     }
 }

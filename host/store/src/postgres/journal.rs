@@ -61,7 +61,18 @@ impl PostgresJournal {
             let (intake, queue, shared) = Intake::new(head.cast_unsigned(), limits.0, limits.1);
             drop(opened.send(Ok(intake)));
             let link = Some(link);
-            Writer { server: place, link, owner, backoff: Backoff::default(), trouble: String::new(), outage: Outage::default(), queue, shared, options }.run();
+            Writer {
+                server: place,
+                link,
+                owner,
+                backoff: Backoff::default(),
+                trouble: String::new(),
+                outage: Outage::default(),
+                queue,
+                shared,
+                options,
+            }
+            .run();
         })?];
         let intake = result.recv().unwrap_or_else(|_| Err(OpenError::Address { why: "the journal's writer ended".into() }))?;
         let (reads, asked) = unbounded::<Asked>();
@@ -256,7 +267,8 @@ fn insert(link: &Link, owner: &Owner, first: u64, group: &[Pending]) -> Result<(
     let bodies: Vec<&[u8]> = group.iter().map(|pending| pending.body.as_slice()).collect();
     let sql = "INSERT INTO record (id, version, body) SELECT k.id, $3, k.body FROM unnest($1::int8[], $2::bytea[]) AS k (id, body)";
     let check = owner.check(group.len() as i64);
-    let counts = link.execute_all("append", "BEGIN", &[check, (sql, vec![Box::new(ids), Box::new(bodies), Box::new(i64::from(RECORD_VERSION))])])?;
+    let counts =
+        link.execute_all("append", "BEGIN", &[check, (sql, vec![Box::new(ids), Box::new(bodies), Box::new(i64::from(RECORD_VERSION))])])?;
     if counts.first() == Some(&1) { Ok(()) } else { Err(fenced()) }
 }
 

@@ -25,7 +25,8 @@ use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
 use ports::store::{
-    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter, StoreError, Tx, View,
+    ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter,
+    StoreError, Tx, View,
 };
 use std::cell::Cell;
 use std::sync::Arc;

@@ -297,7 +297,10 @@ impl Writer {
                     return None;
                 }
                 Ok(_) => {
-                    return Some(StoreError::Unavailable { doing: "commit", why: "the connection to the database was lost before it".into() });
+                    return Some(StoreError::Unavailable {
+                        doing: "commit",
+                        why: "the connection to the database was lost before it".into(),
+                    });
                 }
                 Err(error) if self.options.clock.elapsed().saturating_sub(begun) > LOOK_UP => return Some(error),
                 Err(_) => std::thread::sleep(FIRST_PAUSE),

@@ -218,15 +218,7 @@ pub(crate) fn add(on: &Connection, heat: &mut Heat, row: &DecisionRow) -> Result
         on,
         DOING,
         "INSERT INTO decision (id, at, team, incident, repeats, alert, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
-        (
-            decision.id.stored(),
-            row.at.0,
-            decision.team.as_str(),
-            stored(row.incident),
-            stored(packed.repeats),
-            &packed.alert,
-            &packed.rest,
-        ),
+        (decision.id.stored(), row.at.0, decision.team.as_str(), stored(row.incident), stored(packed.repeats), &packed.alert, &packed.rest),
     )? > 0;
     if added {
         packed.written(heat, decision);

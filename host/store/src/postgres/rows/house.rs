@@ -134,7 +134,10 @@ pub(super) fn delete_override(on: &Writer<'_>, id: OverrideId) {
 
 macro_rules! credentials {
     ($rest:literal) => {
-        concat!("SELECT id, kind, \"user\", integration, label, scope, detail, created_at, expires_at, last_used_at FROM credential ", $rest)
+        concat!(
+            "SELECT id, kind, \"user\", integration, label, scope, detail, created_at, expires_at, last_used_at FROM credential ",
+            $rest
+        )
     };
 }
 
@@ -246,7 +249,8 @@ pub(super) fn put_plugin_state(on: &Writer<'_>, row: &StateRow) {
         StateValue::Counter(sum) => (Value::Int(*sum), Value::Null),
         StateValue::Bytes(bytes) => (Value::Null, Value::from(&bytes[..])),
     };
-    let columns = vec![row.space.to_string().into(), row.key.as_str().into(), sum, bytes, version.cast_signed().into(), expires_at.0.into()];
+    let columns =
+        vec![row.space.to_string().into(), row.key.as_str().into(), sum, bytes, version.cast_signed().into(), expires_at.0.into()];
     on.0.pending.borrow_mut().put(PLUGIN_STATE, columns);
 }
 

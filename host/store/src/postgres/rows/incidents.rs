@@ -28,13 +28,8 @@ pub(super) fn by_id(on: &impl Source, id: IncidentId) -> Result<Option<Incident>
 
 pub(super) fn put(on: &Writer<'_>, incident: &Incident) -> Result<(), StoreError> {
     let body = pack("put an incident", incident)?;
-    let row = vec![
-        incident.id.stored().into(),
-        incident.team.as_str().into(),
-        incident.is_open().into(),
-        incident.route_due.into(),
-        body.into(),
-    ];
+    let row =
+        vec![incident.id.stored().into(), incident.team.as_str().into(), incident.is_open().into(), incident.route_due.into(), body.into()];
     on.0.pending.borrow_mut().put(INCIDENT, row);
     on.0.memory.borrow_mut().incidents.wrote(incident.id, Some(Arc::new(incident.clone())));
     Ok(())
@@ -70,7 +65,9 @@ fn list_of(on: &impl Source, team: Option<&TeamId>, filter: &IncidentFilter, lim
             let sql = format!("SELECT body FROM incident WHERE team = $3 AND id < $1{open} ORDER BY id DESC LIMIT $2");
             many(on, READ, &sql, &[&before, &limit, &team.as_str().as_bytes()], read)
         }
-        None => many(on, READ, &format!("SELECT body FROM incident WHERE id < $1{open} ORDER BY id DESC LIMIT $2"), &[&before, &limit], read),
+        None => {
+            many(on, READ, &format!("SELECT body FROM incident WHERE id < $1{open} ORDER BY id DESC LIMIT $2"), &[&before, &limit], read)
+        }
     }
 }
 
@@ -188,13 +185,15 @@ pub(super) fn next_outbox_due(on: &impl Source) -> Result<Option<Millis>, StoreE
 }
 
 pub(super) fn outbox_count(on: &impl Source, state: OutboxState) -> Result<u64, StoreError> {
-    let found = many(on, READ_OUTBOX, "SELECT count(*) FROM outbox WHERE state = $1", &[&word(state)], |row| Ok(row.try_get::<_, i64>(0)?))?;
+    let found =
+        many(on, READ_OUTBOX, "SELECT count(*) FROM outbox WHERE state = $1", &[&word(state)], |row| Ok(row.try_get::<_, i64>(0)?))?;
     Ok(found.first().copied().unwrap_or(0).cast_unsigned())
 }
 
 pub(super) fn add_outbox(on: &Writer<'_>, row: &Outbox) -> Result<bool, StoreError> {
     // Also sees what this job has put: a question sends that ahead.
-    if optional(on, READ_OUTBOX, "SELECT id FROM outbox WHERE key = $1", &[&row.key.as_bytes()], |row| number::<OutboxId>(row, 0))?.is_some()
+    if optional(on, READ_OUTBOX, "SELECT id FROM outbox WHERE key = $1", &[&row.key.as_bytes()], |row| number::<OutboxId>(row, 0))?
+        .is_some()
     {
         return Ok(false);
     }
