@@ -9,6 +9,7 @@ pub mod mail;
 pub mod peers;
 pub mod phones;
 pub mod place;
+pub mod postgres;
 pub mod redis;
 pub mod server;
 pub mod slack;

@@ -12,6 +12,7 @@ const PEERS: &[Package] = &[
     Package { name: "chromium", proof: &["chromium"] },
     Package { name: "chromium-driver", proof: &["chromedriver"] },
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
+    Package { name: "postgresql", proof: &["pg_ctlcluster"] },
 ];
 
 /// What tests need beyond the shipped program: the control socket, fail points, the suite that any store has to pass.

@@ -6,7 +6,7 @@ pub mod written;
 pub use self::redis::RedisSection;
 pub use self::written::{Algorithm, LogFormat, RedisKind, SmtpTls};
 
-use self::written::{AllowText, EgressText, KeyText, SecretText, ServerText, SmtpText, name_problem};
+use self::written::{AllowText, EgressText, KeyText, SecretText, ServerText, SmtpText, StoreKind, StoreText, name_problem};
 use crate::node::{Lines, Node, Place, Segment};
 use crate::problem::{Problem, hint, in_order};
 use crate::schema;
@@ -26,6 +26,8 @@ pub struct ServerFile {
     pub plugins_dir: PathBuf,
     /// Scheme and host, perhaps a path; no slash at its end.
     pub public_url: String,
+    /// `None`: two files in `data_dir`.
+    pub postgres: Option<PostgresSection>,
     pub log_format: LogFormat,
     pub egress: EgressSection,
     /// `None`: mail cannot be sent.
@@ -40,6 +42,21 @@ pub struct ServerFile {
     pub backlog: usize,
     /// Most connections at once.
     pub connections: u32,
+}
+
+/// The database server that holds store and journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresSection {
+    /// Without the password.
+    pub url: String,
+    /// The name of the secret that is the password.
+    pub password_secret: Option<String>,
+    pub schema: String,
+    /// PEM file of further certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    pub readers: usize,
+    pub connect_timeout_seconds: u32,
+    pub answer_timeout_seconds: u32,
 }
 
 /// What may be reached.
@@ -142,6 +159,7 @@ impl Judge<'_> {
             data_dir: written.data_dir.unwrap_or_else(|| "data".into()).into(),
             plugins_dir: written.plugins_dir.unwrap_or_else(|| "plugins".into()).into(),
             public_url: self.public_url(written.public_url.as_deref(), listen),
+            postgres: self.postgres(written.store, &names),
             log_format: written.log.format,
             egress: self.egress(written.egress),
             smtp: written.smtp.map(|smtp| self.smtp(smtp, &names)),
@@ -220,6 +238,42 @@ impl Judge<'_> {
             self.tell(path, format!("`{text}` is no host: write `ntfy.example.org`, `*.example.org` or an address, without port or path"));
         }
         address.map_or_else(|_| text.to_lowercase(), |ip| ip.to_string())
+    }
+
+    fn postgres(&mut self, store: StoreText, secrets: &[String]) -> Option<PostgresSection> {
+        if store.kind == StoreKind::Sqlite {
+            let StoreText { url, password_secret, schema, ca_file, .. } = &store;
+            let given = [("url", url), ("password_secret", password_secret), ("schema", schema), ("ca_file", ca_file)];
+            for (name, _) in given.into_iter().filter(|(_, value)| value.is_some()) {
+                self.tell(&["store", name], "is only for `kind = \"postgres\"`");
+            }
+            return None;
+        }
+        if let Some(name) = store.password_secret.as_ref().filter(|name| !secrets.contains(name)) {
+            let hint = hint(name, secrets.iter().map(String::as_str));
+            self.tell(&["store", "password_secret"], format!("there is no [secrets.{name}]{hint}"));
+        }
+        let Some(url) = store.url else {
+            self.tell(&["store"], "needs `url`, such as `postgres://reveille@db.example.org/reveille`");
+            return None;
+        };
+        match url::Url::parse(&url) {
+            Ok(read) if !matches!(read.scheme(), "postgres" | "postgresql") => self.tell(&["store", "url"], "must begin with postgres://"),
+            Ok(read) if read.password().is_some() => {
+                self.tell(&["store", "url"], "must not hold the password: put it into a secret and name that in `password_secret`");
+            }
+            Ok(_) => {}
+            Err(error) => self.tell(&["store", "url"], format!("is no address: {error}")),
+        }
+        Some(PostgresSection {
+            url,
+            password_secret: store.password_secret,
+            schema: store.schema.unwrap_or_else(|| "reveille".into()),
+            ca_file: store.ca_file.map(Into::into),
+            readers: store.readers.unwrap_or(3) as usize,
+            connect_timeout_seconds: store.connect_timeout_seconds.unwrap_or(5),
+            answer_timeout_seconds: store.answer_timeout_seconds.unwrap_or(10),
+        })
     }
 
     fn smtp(&mut self, smtp: SmtpText, secrets: &[String]) -> SmtpSection {

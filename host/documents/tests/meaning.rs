@@ -147,6 +147,30 @@ backlog = 2_000
     assert_eq!((server.journal_queue, server.backlog), (100, 2000));
 }
 
+#[test]
+fn a_database_server_is_named_without_its_password() {
+    let text = r#"
+[store]
+kind = "postgres"
+url = "postgres://reveille@db.example.org/reveille"
+password_secret = "database"
+answer_timeout_seconds = 30
+[secrets]
+database = { env = "DATABASE_PASSWORD" }
+"#;
+    let postgres = ServerFile::parse("reveille.toml", text).unwrap().postgres.unwrap();
+    assert_eq!((postgres.schema.as_str(), postgres.readers, postgres.connect_timeout_seconds), ("reveille", 3, 5));
+    assert_eq!((postgres.password_secret.as_deref(), postgres.answer_timeout_seconds), (Some("database"), 30));
+    let refused = |text: &str| ServerFile::parse("reveille.toml", text).unwrap_err().iter().map(ToString::to_string).collect::<String>();
+    assert!(refused("[store]\nkind = \"postgres\"\nurl = \"postgres://u:hunter2@h/x\"").contains("must not hold the password"));
+    assert!(refused("[store]\nkind = \"postgres\"").contains("needs `url`"));
+    assert!(refused("[store]\nschema = \"x\"").contains("only for `kind = \"postgres\"`"));
+    assert!(
+        refused("[store]\nkind = \"postgres\"\nurl = \"postgres://h/x\"\npassword_secret = \"no\"").contains("there is no [secrets.no]")
+    );
+    assert!(ServerFile::parse("reveille.toml", "").unwrap().postgres.is_none());
+}
+
 /// Enough for a whole installation, around what a test is about.
 const AROUND: &str = "kind: Settings\ndefault_policy: p\n---\nkind: User\nid: a\ncontacts: [{ kind: mail, address: a@example.org }]\n---\n\
 kind: Team\nid: t\nmembers: [a]\n---\nkind: Policy\nid: p\nteam: t\nsteps: [{ page: [user/a] }]\n---\n";

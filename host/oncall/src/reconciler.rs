@@ -4,12 +4,14 @@ use crate::house::House;
 use domain::time::Millis;
 use ports::{BoxFuture, StoreError, Wakes};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// How long a loop sleeps at most when nothing is due and nobody wakes it, in milliseconds.
 const PERIOD_MS: i64 = 5000;
-/// The first pause after a failure, in milliseconds; doubled with each further one, up to [`PERIOD_MS`].
-const FIRST_PAUSE_MS: i64 = 100;
+/// The pause after the first failure; doubled with each further one, up to the longest. Of real time: a store comes back by no clock of ours.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One reconciler.
 pub trait Work: Send + Sync + 'static {
@@ -41,9 +43,9 @@ pub async fn keep(work: Arc<dyn Work>, house: Arc<House>, mut stop: watch::Recei
         };
         let now = house.now();
         if failures > 0 {
-            let pause = FIRST_PAUSE_MS.saturating_mul(1 << failures.min(10)).min(PERIOD_MS);
+            let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_PAUSE);
             tokio::select! {
-                () = house.parts.clock.wait_until(now.plus_millis(pause)) => {}
+                () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => return,
             }
         } else if due.is_some_and(|due| due <= now) {

@@ -126,12 +126,27 @@ impl<'t> Batch<'t> {
             Some(first) if again => self.rows.tx.decided_from(first)?.into_iter().collect(),
             _ => BTreeSet::new(),
         };
+        self.prefetch(items)?;
         self.state.extend_from_slice(extra);
         for item in items.iter_mut().filter(|item| !done.contains(&item.id)) {
             self.state.extend_from_slice(item.touches());
             self.apply_one(item)?;
         }
         self.finish(cursor)
+    }
+
+    /// Tells the store what the decisions among the items will read.
+    fn prefetch(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        let decisions = || {
+            items.iter().filter_map(|item| match &item.work {
+                Work::Decide(row, _) => Some(&row.decision),
+                _ => None,
+            })
+        };
+        let alerts: Vec<_> = decisions().map(|decision| (&decision.team, decision.alert.entity.as_str())).collect();
+        let firing = decisions().filter(|decision| decision.alert.status == Status::Firing);
+        let keys: Vec<_> = firing.map(|decision| (&decision.team, decision.incident_key())).collect();
+        self.rows.tx.prefetch(&alerts, &keys)
     }
 
     /// Lists an item that cannot be committed as a dead letter. `with_row`: its decision, too, is listed as parked.

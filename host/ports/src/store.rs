@@ -314,6 +314,11 @@ pub trait View {
 pub trait Tx: View {
     /// Locks the open-incident rows of these keys, which the caller gives sorted; a store with one writer has nothing to do.
     fn lock_keys(&mut self, keys: &[(TeamId, String)]) -> Result<(), StoreError>;
+    /// A hint: these alerts (team and entity), and the open incidents and windows of these keys, are about to be read. A store that has to ask
+    /// over a network reads them together; for others there is nothing to do.
+    fn prefetch(&mut self, _alerts: &[(&TeamId, &str)], _keys: &[(&TeamId, &str)]) -> Result<(), StoreError> {
+        Ok(())
+    }
     fn set_cursor(&mut self, cursor: JournalId) -> Result<(), StoreError>;
     /// Appends a decision with its outcome; `false` if it is already there, then nothing is written.
     fn add_decision(&mut self, row: &DecisionRow) -> Result<bool, StoreError>;

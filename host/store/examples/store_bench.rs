@@ -1,6 +1,6 @@
 //! Rows per second of the committer's transaction, next to the floor of plain appends on the same disk, and what the journal takes.
 //!
-//! `cargo run --release -p store --example store_bench -- [seconds per line] [directory]`
+//! `cargo run --release -p store --example store_bench -- [seconds per line] [directory] [URL of a PostgreSQL database]`
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
-use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
+use store::{JournalOptions, PostgresJournal, PostgresServer, PostgresStore, SqliteJournal, SqliteStore, StoreOptions};
 
 /// Decisions of one transaction.
 const BATCH: u64 = 512;
@@ -159,15 +159,16 @@ fn floor(dir: &Path, clock: &Real, seconds: u64, bytes: usize) -> Rates {
     })
 }
 
-fn committer(dir: &Path, clock: &Real, seconds: u64, options: StoreOptions, what: &str) {
-    let store = SqliteStore::open(dir, options).expect("opens");
+fn committer(store: &dyn Store, clock: &Real, seconds: u64, what: &str) {
     let plugin = Arc::new(PluginRef { name: "catalog".into(), version: "0.1.0".into(), digest: "a".repeat(64) });
     let existing: Vec<_> = (0..ENTITIES).map(|entity| rows(0, entity, &plugin).1).collect();
-    wait(&store, move |tx| existing.iter().try_for_each(|state| tx.put_alert(state)));
+    wait(store, move |tx| existing.iter().try_for_each(|state| tx.put_alert(state)));
     let rates = measure(clock, seconds, "store-writer", |from| {
         // A permutation of the entities, so that neighbours in a batch are not neighbours in the table.
         let batch: Vec<_> = (from..from + BATCH).map(|count| rows(count, count * 7_919 % ENTITIES, &plugin)).collect();
-        wait(&store, move |tx| {
+        wait(store, move |tx| {
+            let wanted: Vec<_> = batch.iter().map(|(_, state)| (&state.team, state.entity.as_str())).collect();
+            tx.prefetch(&wanted, &[])?;
             for (row, state) in &batch {
                 // As the committer does: it reads the alert that is there, adds the decision, puts the alert.
                 assert!(tx.alert(&state.team, &state.entity)?.is_some());
@@ -181,8 +182,7 @@ fn committer(dir: &Path, clock: &Real, seconds: u64, options: StoreOptions, what
     say(what, &rates);
 }
 
-fn journal(dir: &Path, clock: &Real, seconds: u64, options: JournalOptions) {
-    let journal = SqliteJournal::open(dir, options).expect("opens");
+fn journal(journal: &dyn Journal, clock: &Real, seconds: u64) {
     let record = Record {
         received_at: Millis(0),
         entry: Entry::Taken {
@@ -231,15 +231,17 @@ fn main() {
     say("floor: rows of 1 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_024));
     say("floor: rows of 1.5 KB appended by rowid", &floor(dir.path(), &clock, seconds, 1_536));
     let sub = |name: &str| dir.path().join(name);
-    committer(
-        &sub("a"),
-        &clock,
-        seconds,
-        StoreOptions::new(clock.clone()),
-        "decision + put of an existing alert (read first); decisions counted",
-    );
+    let usual = "decision + put of an existing alert (read first); decisions counted";
+    let without = "the same without the writer's memory";
+    committer(&SqliteStore::open(&sub("a"), StoreOptions::new(clock.clone())).expect("opens"), &clock, seconds, usual);
     let mut cold = StoreOptions::new(clock.clone());
     cold.heat_bytes = 0;
-    committer(&sub("b"), &clock, seconds, cold, "the same without the writer's memory");
-    journal(&sub("c"), &clock, seconds, JournalOptions::new(clock.clone()));
+    committer(&SqliteStore::open(&sub("b"), cold.clone()).expect("opens"), &clock, seconds, without);
+    journal(&SqliteJournal::open(&sub("c"), JournalOptions::new(clock.clone())).expect("opens"), &clock, seconds);
+    let Some(url) = arguments.next() else { return };
+    let server = |schema: &str| PostgresServer::new(&url, None, schema, b"").expect("an address");
+    println!("the same on PostgreSQL");
+    committer(&PostgresStore::open(&server("bench_a"), StoreOptions::new(clock.clone())).expect("opens"), &clock, seconds, usual);
+    committer(&PostgresStore::open(&server("bench_b"), cold).expect("opens"), &clock, seconds, without);
+    journal(&PostgresJournal::open(&server("bench_c"), JournalOptions::new(clock.clone())).expect("opens"), &clock, seconds);
 }

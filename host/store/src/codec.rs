@@ -16,7 +16,7 @@ const FORMAT: u8 = 1;
 /// The format of what a decision says besides its alert, since a repeat cites another.
 const DECISION_FORMAT: u8 = 2;
 
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The value behind a format byte.
 pub(crate) fn pack<T: Serialize>(doing: &'static str, value: &T) -> Result<Vec<u8>, StoreError> {
@@ -43,22 +43,30 @@ pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError>
     }
 }
 
-/// Reads a column that [`pack_decision`] packed, or that `old` was packed in before there were repeats.
-pub(crate) fn read_decision<T: DeserializeOwned, O: DeserializeOwned + Into<T>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let bytes = row.get_ref(column)?.as_blob()?;
-    let read = match bytes.split_first() {
-        Some((&DECISION_FORMAT, packed)) => postcard::from_bytes(packed).map_err(BoxedError::from),
+/// What [`pack_decision`] packed, or what was packed as `O` before there were repeats.
+pub(crate) fn unpack_decision<T: DeserializeOwned, O: DeserializeOwned + Into<T>>(bytes: &[u8]) -> Result<T, BoxedError> {
+    match bytes.split_first() {
+        Some((&DECISION_FORMAT, packed)) => Ok(postcard::from_bytes(packed)?),
         _ => unpack::<O>(bytes).map(Into::into),
-    };
-    read.map_err(|error| unreadable(column, Type::Blob, error))
+    }
+}
+
+/// What [`pack`] packed, or JSON as it was before.
+pub(crate) fn unpack_or_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxedError> {
+    match bytes.first() {
+        Some(b'{') => Ok(serde_json::from_slice(bytes)?),
+        _ => unpack(bytes),
+    }
+}
+
+/// Reads a packed column.
+pub(crate) fn read_packed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    unpack(row.get_ref(column)?.as_blob()?).map_err(|error| unreadable(column, Type::Blob, error))
 }
 
 /// Reads a column that is packed, or JSON as it was before.
 pub(crate) fn read_packed_or_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Text(_) => read_json(row, column),
-        _ => read_packed(row, column),
-    }
+    unpack_or_json(row.get_ref(column)?.as_bytes()?).map_err(|error| unreadable(column, Type::Blob, error))
 }
 
 /// A value as JSON text.
@@ -70,11 +78,6 @@ pub(crate) fn json<T: Serialize>(doing: &'static str, value: &T) -> Result<Strin
 pub(crate) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| unreadable(column, Type::Text, error.into()))
-}
-
-/// Reads a packed column.
-pub(crate) fn read_packed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    unpack(row.get_ref(column)?.as_blob()?).map_err(|error| unreadable(column, Type::Blob, error))
 }
 
 /// Reads a column that holds one of an enum's words, as serde spells them.

@@ -4,18 +4,21 @@
 
 mod actions;
 mod alerts;
+mod faults;
 mod incidents;
 mod installation;
 mod jobs;
 mod journal;
 mod pages;
 mod samples;
+mod state;
 
 use ports::store::{StoreError, Tx, View};
 use ports::{Journal, Store};
 use std::sync::mpsc;
 use std::time::Duration;
 
+pub use faults::{FAULTS, Fault};
 pub use samples::{alert_state, decision_row, record};
 
 /// One installation's data: empty at first, kept between openings.
@@ -24,6 +27,10 @@ pub trait Subject {
     fn store(&self) -> Box<dyn Store>;
     /// Opens the journal with room for 20 waiting records and 1 MiB of them; an earlier handle has been dropped.
     fn journal(&self) -> Box<dyn Journal>;
+    /// Plants a fault for the next commit of the store or of the journal, or takes it back; `false`: there is no such fault here.
+    fn plant(&self, _fault: Option<Fault>, _of_the_journal: bool) -> bool {
+        false
+    }
 }
 
 /// One case.
@@ -31,7 +38,12 @@ pub type Case = (&'static str, fn(&dyn Subject));
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, incidents::CASES, pages::CASES, actions::CASES, installation::CASES, jobs::CASES, journal::CASES].concat()
+    [alerts::CASES, incidents::CASES, pages::CASES, actions::CASES, installation::CASES, jobs::CASES, journal::CASES, state::CASES].concat()
+}
+
+/// The cases for a subject that can plant faults.
+pub fn fault_cases() -> Vec<Case> {
+    faults::CASES.to_vec()
 }
 
 /// Longest wait for anything.

@@ -23,6 +23,26 @@ pub enum OpenError {
     /// The database refuses.
     #[error("cannot {doing} {}: {source}", path.display())]
     Database { doing: &'static str, path: PathBuf, source: rusqlite::Error },
+    /// The address of a database, or how it is to be reached, cannot be used.
+    #[error("cannot use the address of the database: {why}")]
+    Address { why: String },
+    /// The database does not answer, or refuses.
+    #[error("cannot open the {place}: {source}")]
+    Postgres { place: String, source: ports::StoreError },
+    /// Another server has it.
+    #[error("the {place} is in use by another server ({holder}): stop that one first, or give this one a schema of its own")]
+    SchemaInUse { place: String, holder: String },
+    /// The schema holds something else.
+    #[error("the {place} holds tables that are not Reveille's: give it a schema of its own")]
+    ForeignSchema { place: String },
+    /// A newer version made the tables.
+    #[error(
+        "the {place} was written by a newer version of Reveille (schema {found}, this one knows up to {known}): start that version or restore a backup"
+    )]
+    NewerSchema { place: String, found: i64, known: i64 },
+    /// A copy into it did not come to its end.
+    #[error("the {place} holds a copy that was not finished: drop the schema and copy again")]
+    Unfinished { place: String },
     /// No thread could be started.
     #[error("cannot start the thread {name}: {source}")]
     Thread { name: String, source: std::io::Error },

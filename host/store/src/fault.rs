@@ -12,6 +12,8 @@ pub const FAIL_POINTS: &[&str] = &[
     "store.commit",
     "store.after.commit",
     "store.checkpoint",
+    "postgres.store.commit",
+    "postgres.journal.commit",
 ];
 
 /// The error that `return(…)` of a fail point names.

@@ -93,6 +93,6 @@ fn make_directory(dir: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes the names in a directory durable.
-fn sync_directory(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn sync_directory(dir: &Path) -> Result<(), OpenError> {
     File::open(dir).and_then(|file| file.sync_all()).map_err(|source| OpenError::File { doing: "sync", path: dir.to_owned(), source })
 }

@@ -29,7 +29,7 @@ pub(crate) enum Counter {
 }
 
 impl Counter {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Cursor,
         Self::Decisions,
         Self::Alert,
@@ -43,7 +43,7 @@ impl Counter {
         Self::Action,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Cursor => "cursor",
             Self::Decisions => "decisions",
@@ -68,7 +68,7 @@ impl Counter {
     }
 }
 
-type Counters = [u64; Counter::ALL.len()];
+pub(crate) type Counters = [u64; Counter::ALL.len()];
 
 /// The writer's memory.
 pub(crate) struct Heat {
@@ -109,7 +109,12 @@ impl Heat {
         for counter in Counter::ALL {
             counters[counter as usize] = counter.read(on)?;
         }
-        Ok(Self {
+        Ok(Self::of(counters, limit_bytes))
+    }
+
+    /// Cold, with these counters.
+    pub fn of(counters: Counters, limit_bytes: usize) -> Self {
+        Self {
             counters,
             stored: counters,
             at_job: counters,
@@ -119,7 +124,7 @@ impl Heat {
             limit_bytes,
             touched: Vec::new(),
             fresh: HashMap::new(),
-        })
+        }
     }
 
     pub fn counter(&self, counter: Counter) -> u64 {
@@ -154,18 +159,21 @@ impl Heat {
 
     /// Writes the counters that changed, as the last part of a transaction.
     pub fn store_counters(&self, on: &Connection) -> Result<(), StoreError> {
-        for counter in Counter::ALL {
-            let value = self.counters[counter as usize];
-            if value != self.stored[counter as usize] {
-                statement::execute(
-                    on,
-                    "count",
-                    "INSERT INTO counter (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    (counter.name(), value.cast_signed()),
-                )?;
-            }
+        for (name, value) in self.changed_counters() {
+            statement::execute(
+                on,
+                "count",
+                "INSERT INTO counter (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value.cast_signed()),
+            )?;
         }
         Ok(())
+    }
+
+    /// The counters that this transaction changed, by name.
+    pub fn changed_counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let changed = Counter::ALL.into_iter().filter(|counter| self.counters[*counter as usize] != self.stored[*counter as usize]);
+        changed.map(|counter| (counter.name(), self.counters[counter as usize]))
     }
 
     /// The transaction is durable.

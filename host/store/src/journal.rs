@@ -4,21 +4,20 @@ use crate::checkpoint::{Checkpointer, Gate, Kind};
 use crate::error::{EndOnPanic, OpenError, end_process, ends_process};
 use crate::fault::fault;
 use crate::file::{DatabaseFile, open_checkpointer, open_reader};
+use crate::intake::{Intake, Outage, Pending, Shared, gather, unpack};
 use crate::lock::Lock;
 use crate::options::JournalOptions;
 use crate::schema::JOURNAL;
 use crate::sqlite::{join, spawn};
-use crate::writer::words;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::Receiver;
 use domain::id::JournalId;
 use domain::journal::{RECORD_VERSION, Record};
 use parking_lot::Mutex;
 use ports::journal::{Appended, Feed, Journal, JournalError};
 use rusqlite::Connection;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 /// About how many bytes of records one read gives.
@@ -28,30 +27,11 @@ const READERS_KEPT: usize = 4;
 /// The page cache of a connection, in KiB: the journal is appended to and read in order.
 const PAGE_CACHE_KIB: u32 = 4 << 10;
 
-/// A record on its way.
-struct Pending {
-    body: Vec<u8>,
-    record: Arc<Record>,
-    appended: Appended,
-}
-
-/// What callers and writer share.
-#[derive(Default)]
-struct Shared {
-    head: AtomicU64,
-    records: AtomicUsize,
-    bytes: AtomicUsize,
-    feed: Mutex<Option<Feed>>,
-}
-
 /// [`Journal`] on `SQLite`. Dropping it writes what is queued, then closes the file.
 pub struct SqliteJournal {
     path: PathBuf,
-    queue: Option<Sender<Pending>>,
-    shared: Arc<Shared>,
+    intake: Intake,
     readers: Mutex<Vec<Connection>>,
-    queue_records: usize,
-    queue_bytes: usize,
     thread: Option<JoinHandle<()>>,
     checkpointer: Option<Checkpointer>,
     _lock: Lock,
@@ -74,34 +54,11 @@ impl SqliteJournal {
         let checkpointer = Checkpointer::start(Kind::Journal, &mut writer, checkpoints, Arc::clone(&gate), clock, options.checkpoints)?;
         let head: Option<i64> = writer.query_row("SELECT max(id) FROM record", (), |row| row.get(0)).map_err(failed("read"))?;
 
-        let shared = Arc::new(Shared { head: AtomicU64::new(head.unwrap_or(0).cast_unsigned()), ..Shared::default() });
-        let (queue, pending) = unbounded();
-        let (queue_records, queue_bytes) = (options.queue_records, options.queue_bytes);
-        let writer = Writer { on: writer, queue: pending, shared: Arc::clone(&shared), gate, options };
+        let head = head.unwrap_or(0).cast_unsigned();
+        let (intake, pending, shared) = Intake::new(head, options.queue_records, options.queue_bytes);
+        let writer = Writer { on: writer, queue: pending, shared, gate, outage: Outage::default(), options };
         let thread = spawn("journal-writer".into(), move || writer.run())?;
-        Ok(Self {
-            path,
-            queue: Some(queue),
-            shared,
-            readers: Mutex::default(),
-            queue_records,
-            queue_bytes,
-            thread: Some(thread),
-            checkpointer: Some(checkpointer),
-            _lock: lock,
-        })
-    }
-
-    /// Takes a place in the queue.
-    fn enter(&self, bytes: usize) -> Result<(), JournalError> {
-        let records = self.shared.records.fetch_add(1, Ordering::AcqRel);
-        let waiting = self.shared.bytes.fetch_add(bytes, Ordering::AcqRel);
-        // One record that is longer than the whole bound is still taken, by an empty queue.
-        if records >= self.queue_records || (records > 0 && waiting.saturating_add(bytes) > self.queue_bytes) {
-            self.shared.leave(bytes);
-            return Err(JournalError::Overloaded(records));
-        }
-        Ok(())
+        Ok(Self { path, intake, readers: Mutex::default(), thread: Some(thread), checkpointer: Some(checkpointer), _lock: lock })
     }
 
     fn read_rows(on: &Connection, from: JournalId, limit: usize) -> Result<Vec<(JournalId, Arc<Record>)>, JournalError> {
@@ -113,18 +70,13 @@ impl SqliteJournal {
         let (mut found, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next().map_err(failed)? {
             let id = JournalId(row.get::<_, i64>(0).map_err(failed)?.cast_unsigned());
-            let unreadable = |why: String| JournalError::Unreadable(id, why);
             let version: i64 = row.get(1).map_err(failed)?;
-            let body = row.get_ref(2).map_err(failed)?.as_blob().map_err(|error| unreadable(error.to_string()))?;
+            let body = row.get_ref(2).map_err(failed)?.as_blob().map_err(|error| JournalError::Unreadable(id, error.to_string()))?;
             if bytes > 0 && bytes + body.len() > READ_BYTES {
                 break;
             }
             bytes += body.len();
-            if version != i64::from(RECORD_VERSION) {
-                return Err(unreadable(format!("it is of version {version}, this version of Reveille knows {RECORD_VERSION}")));
-            }
-            let record = postcard::from_bytes(body).map_err(|error| unreadable(error.to_string()))?;
-            found.push((id, Arc::new(record)));
+            found.push((id, unpack(id, version, body)?));
         }
         Ok(found)
     }
@@ -132,24 +84,7 @@ impl SqliteJournal {
 
 impl Journal for SqliteJournal {
     fn append(&self, record: Record, appended: Appended) {
-        let waiting = self.depth();
-        if waiting >= self.queue_records {
-            // Before the work of packing it: this is what an overloaded server does most.
-            return appended(Err(JournalError::Overloaded(waiting)));
-        }
-        let body = match postcard::to_stdvec(&record) {
-            Ok(body) => body,
-            Err(error) => return appended(Err(JournalError::Unavailable(format!("the record cannot be packed: {error}")))),
-        };
-        if let Err(full) = self.enter(body.len()) {
-            return appended(Err(full));
-        }
-        let bytes = body.len();
-        let sent = self.queue.as_ref().map(|queue| queue.send(Pending { body, record: Arc::new(record), appended }));
-        if let Some(Err(unsent)) = sent {
-            self.shared.leave(bytes);
-            (unsent.0.appended)(Err(JournalError::Unavailable("it is stopping".into())));
-        }
+        self.intake.append(record, appended);
     }
 
     fn read(&self, from: JournalId, limit: usize) -> Result<Vec<(JournalId, Arc<Record>)>, JournalError> {
@@ -167,32 +102,25 @@ impl Journal for SqliteJournal {
     }
 
     fn head(&self) -> JournalId {
-        JournalId(self.shared.head.load(Ordering::Acquire))
+        self.intake.head()
     }
 
     fn depth(&self) -> usize {
-        self.shared.records.load(Ordering::Acquire)
+        self.intake.depth()
     }
 
     fn set_feed(&self, feed: Feed) {
-        *self.shared.feed.lock() = Some(feed);
+        self.intake.set_feed(feed);
     }
 }
 
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
-        drop(self.queue.take());
+        self.intake.close();
         join(self.thread.take().into_iter().collect());
         // The connection that closes last carries the log over, which a reader's cannot.
         self.readers.get_mut().clear();
         drop(self.checkpointer.take());
-    }
-}
-
-impl Shared {
-    fn leave(&self, bytes: usize) {
-        self.records.fetch_sub(1, Ordering::AcqRel);
-        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 }
 
@@ -202,38 +130,26 @@ struct Writer {
     queue: Receiver<Pending>,
     shared: Arc<Shared>,
     gate: Arc<Gate>,
+    outage: Outage,
     options: JournalOptions,
 }
 
 fault!(planted_commit_failure, "journal.commit");
 
 impl Writer {
-    fn run(self) {
+    fn run(mut self) {
         let _guard = EndOnPanic("the journal's writer failed");
         while let Ok(first) = self.queue.recv() {
-            let group = self.gather(first);
+            let group = gather(&self.queue, first, self.options.group_records, self.options.group_bytes);
             let began = self.options.clock.elapsed();
             let gate = Arc::clone(&self.gate);
             let written = gate.pass(|| self.write(&group));
+            self.outage.saw(&written, group.len());
             metrics::histogram!("reveille_journal_commit_seconds").record(self.options.clock.elapsed().saturating_sub(began));
             metrics::counter!("reveille_journal_records_total").increment(group.len() as u64);
-            self.tell(group, &written);
-            metrics::gauge!("reveille_journal_queue_records").set(self.shared.records.load(Ordering::Relaxed) as f64);
+            self.shared.tell(group, &written);
+            metrics::gauge!("reveille_journal_queue_records").set(self.shared.waiting() as f64);
         }
-    }
-
-    /// What came while the last group was synced shares a commit.
-    fn gather(&self, first: Pending) -> Vec<Pending> {
-        let mut bytes = first.body.len();
-        let mut group = vec![first];
-        while group.len() < self.options.group_records
-            && bytes < self.options.group_bytes
-            && let Ok(next) = self.queue.try_recv()
-        {
-            bytes += next.body.len();
-            group.push(next);
-        }
-        group
     }
 
     /// Makes a group durable; the id of its first record.
@@ -243,7 +159,6 @@ impl Writer {
             Ok(()) => Ok(first),
             Err(error) if ends_process(&error) => end_process("a commit of the journal cannot be synced", &error),
             Err(error) => {
-                tracing::error!(%error, records = group.len(), "the journal cannot store; nothing of the group is on disk");
                 if !self.on.is_autocommit()
                     && let Err(error) = self.on.execute_batch("ROLLBACK")
                 {
@@ -269,26 +184,6 @@ impl Writer {
         self.on.prepare_cached("COMMIT")?.execute(())?;
         fail::fail_point!("journal.after.commit");
         Ok(())
-    }
-
-    fn tell(&self, group: Vec<Pending>, written: &Result<u64, JournalError>) {
-        if let Ok(first) = written {
-            self.shared.head.store(first + group.len() as u64 - 1, Ordering::Release);
-        }
-        let feed = self.shared.feed.lock();
-        for (index, Pending { body, record, appended }) in group.into_iter().enumerate() {
-            self.shared.leave(body.len());
-            let result = written.clone().map(|first| JournalId(first + index as u64));
-            let told = catch_unwind(AssertUnwindSafe(|| {
-                appended(result.clone());
-                if let (Ok(id), Some(feed)) = (result, feed.as_ref()) {
-                    feed(id, &record);
-                }
-            }));
-            if let Err(panic) = told {
-                tracing::error!(panic = words(&*panic), "a callback of the journal panicked");
-            }
-        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The ports' reads and writes on one connection. Readers see the file; the writer's transaction sees its memory first.
 
-mod action;
+pub(crate) mod action;
 pub(crate) mod alert;
-mod dead_letter;
+pub(crate) mod dead_letter;
 pub(crate) mod decision;
 mod incident;
-mod installation;
-mod page;
+pub(crate) mod installation;
+pub(crate) mod page;
 mod state;
 
 use crate::codec::Number;

@@ -83,7 +83,7 @@ pub(crate) fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Resul
 }
 
 /// Takes a place in a queue of at most `limit`.
-fn enter(depth: &AtomicUsize, limit: usize, doing: &'static str) -> Result<(), StoreError> {
+pub(crate) fn enter(depth: &AtomicUsize, limit: usize, doing: &'static str) -> Result<(), StoreError> {
     if depth.fetch_add(1, Ordering::AcqRel) >= limit {
         depth.fetch_sub(1, Ordering::AcqRel);
         return Err(StoreError::Unavailable { doing, why: format!("{limit} jobs wait already") });
@@ -91,7 +91,7 @@ fn enter(depth: &AtomicUsize, limit: usize, doing: &'static str) -> Result<(), S
     Ok(())
 }
 
-fn stopped(doing: &'static str) -> StoreError {
+pub(crate) fn stopped(doing: &'static str) -> StoreError {
     StoreError::Unavailable { doing, why: "it is stopping".into() }
 }
 

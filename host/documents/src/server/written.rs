@@ -19,6 +19,8 @@ pub struct ServerText {
     /// `listen` is a loopback address.
     pub public_url: Option<String>,
     #[serde(default)]
+    pub store: StoreText,
+    #[serde(default)]
     pub log: LogText,
     #[serde(default)]
     pub egress: EgressText,
@@ -32,6 +34,44 @@ pub struct ServerText {
     pub keys: BTreeMap<String, KeyText>,
     #[serde(default)]
     pub limits: LimitsText,
+}
+
+/// Where what is true is kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreText {
+    /// Default: `sqlite`.
+    #[serde(default)]
+    pub kind: StoreKind,
+    /// Only for `postgres`, and mandatory there: `postgres://reveille@db.example.org/reveille`, without the password. Encrypted, with the
+    /// server's certificate checked, unless it is a loopback address or says `?sslmode=disable`.
+    pub url: Option<String>,
+    /// The name of the secret that is the password.
+    pub password_secret: Option<String>,
+    /// The schema that holds the tables; default: `reveille`.
+    pub schema: Option<String>,
+    /// A PEM file of certificates to trust beside the public ones.
+    pub ca_file: Option<String>,
+    /// Connections for reads; the store, the journal and its readers have four more. Default: 3.
+    #[schemars(range(min = 1, max = 64))]
+    pub readers: Option<u32>,
+    /// Longest wait for a connection; default: 5.
+    #[schemars(range(min = 1, max = 60))]
+    pub connect_timeout_seconds: Option<u32>,
+    /// Longest wait for one answer: then the connection counts as lost. Default: 10.
+    #[schemars(range(min = 1, max = 300))]
+    pub answer_timeout_seconds: Option<u32>,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// Two files in `data_dir`.
+    #[default]
+    Sqlite,
+    /// A database server.
+    Postgres,
 }
 
 /// How it logs.

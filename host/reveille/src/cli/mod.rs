@@ -1,4 +1,4 @@
-//! The command line: `serve` and `init` work on this machine; everything else is a thin client of the REST API.
+//! The command line: `serve`, `init` and `store` work on this machine; everything else is a thin client of the REST API.
 
 mod action;
 mod client;
@@ -10,6 +10,7 @@ pub mod output;
 mod people;
 mod plugin;
 mod send;
+mod store;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Look at bodies that could not be taken in, and try them again.
     Deadletter(deadletter::DeadLetterArgs),
+    /// Move the data to another store, back them up, restore them.
+    Store(store::StoreArgs),
     /// Make integration keys, API tokens, sign-in links.
     Access(people::AccessArgs),
 }
@@ -77,6 +80,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),
+        Command::Store(args) => store::run(&args),
         Command::Access(args) => people::run(&args),
     }
 }

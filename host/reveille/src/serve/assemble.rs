@@ -11,7 +11,6 @@ use runtime::{KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex};
-use store::{JournalOptions, SqliteJournal, SqliteStore, StoreOptions};
 
 /// Everything that is opened before anything is started.
 pub struct Ground {
@@ -36,10 +35,7 @@ impl Ground {
         // Addresses and alerts of people are in it: for its owner alone.
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&file.data_dir);
         made.with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
-        let store = SqliteStore::open(&file.data_dir, StoreOptions::new(Arc::clone(&clock))).context("cannot open the store")?;
-        let mut options = JournalOptions::new(Arc::clone(&clock));
-        options.queue_records = file.journal_queue;
-        let journal = SqliteJournal::open(&file.data_dir, options).context("cannot open the journal")?;
+        let (store, journal) = super::storage::open(&file, &clock)?;
         let mut settings = RuntimeSettings::new(&file.plugins_dir, file.data_dir.join("native-cache"));
         settings.keys = Arc::new(key_ring(&file)?);
         let alarm = LateAlarm::default();
@@ -47,8 +43,8 @@ impl Ground {
         Ok(Self {
             file,
             clock,
-            store: Arc::new(store),
-            journal: Arc::new(journal),
+            store,
+            journal,
             sandbox: Arc::new(sandbox),
             alarm,
             broken: Mutex::default(),

@@ -7,6 +7,7 @@ mod heat;
 mod listener;
 mod logging;
 mod running;
+pub mod storage;
 pub mod versions;
 mod watching;
 

@@ -100,7 +100,7 @@ pub(crate) fn put(on: &Connection, row: &StoredAction) -> Result<(), StoreError>
 }
 
 /// When somebody has to look at it. One that says no time is due at once.
-fn due_at(row: &StoredAction) -> Option<Millis> {
+pub(crate) fn due_at(row: &StoredAction) -> Option<Millis> {
     (!row.state.is_over()).then(|| row.next_at.unwrap_or(row.created_at))
 }
 

@@ -12,27 +12,27 @@ use ports::StoreError;
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
-/// A row of the table, with the alert still packed.
+/// A row of the table.
 #[derive(Debug, Clone)]
 pub(crate) struct AlertRow {
     pub id: u64,
     pub team: TeamId,
     pub entity: String,
-    last_decision: DecisionId,
-    last_at: Millis,
-    first_at: Millis,
-    count: u32,
-    status: Status,
-    severity: Severity,
-    counted: bool,
-    suppressed_until: Option<Millis>,
-    expires_at: Option<Millis>,
-    incident: Option<IncidentId>,
-    key: String,
-    integration: Option<IntegrationId>,
+    pub last_decision: DecisionId,
+    pub last_at: Millis,
+    pub first_at: Millis,
+    pub count: u32,
+    pub status: Status,
+    pub severity: Severity,
+    pub counted: bool,
+    pub suppressed_until: Option<Millis>,
+    pub expires_at: Option<Millis>,
+    pub incident: Option<IncidentId>,
+    pub key: String,
+    pub integration: Option<IntegrationId>,
     pub alert: Arc<Alert>,
     /// The file has the alert only in its decision.
-    cited: bool,
+    pub cited: bool,
     /// Where the content of its last decision stands, as far as that is known.
     pub content: Option<Content>,
 }
@@ -66,7 +66,7 @@ impl AlertRow {
         }
     }
 
-    fn of(state: &AlertState, cited: bool, content: Option<Content>) -> Self {
+    pub fn of(state: &AlertState, cited: bool, content: Option<Content>) -> Self {
         Self {
             id: state.id.0,
             team: state.team.clone(),
@@ -161,17 +161,22 @@ fn states(rows: &[AlertRow]) -> Vec<AlertState> {
     rows.iter().map(AlertRow::state).collect()
 }
 
+/// Whether the alert of a state is the one of its decision, and where the content of that stands.
+pub(crate) fn cited(heat: &mut Heat, state: &AlertState) -> (bool, Option<Content>) {
+    let known =
+        heat.alert_by_id(state.id.0).filter(|known| known.last_decision == state.last_decision && Arc::ptr_eq(&known.alert, &state.alert));
+    match (heat.fresh(state.last_decision), known) {
+        (Some(fresh), _) if Arc::ptr_eq(&fresh.alert, &state.alert) => (true, Some(fresh.content.clone())),
+        (_, Some(known)) => (known.cited, known.content.clone()),
+        _ => (false, None),
+    }
+}
+
 /// Inserts or replaces. Where the alert is the one of its decision, the row cites that instead of keeping it twice: a repeat then changes
 /// a row of some 150 bytes, and thirty such rows share a page of the log.
 pub(crate) fn put(on: &Connection, heat: &mut Heat, state: &AlertState) -> Result<(), StoreError> {
     const DOING: &str = "put an alert";
-    let known =
-        heat.alert_by_id(state.id.0).filter(|known| known.last_decision == state.last_decision && Arc::ptr_eq(&known.alert, &state.alert));
-    let (cited, content) = match (heat.fresh(state.last_decision), known) {
-        (Some(fresh), _) if Arc::ptr_eq(&fresh.alert, &state.alert) => (true, Some(fresh.content.clone())),
-        (_, Some(known)) => (known.cited, known.content.clone()),
-        _ => (false, None),
-    };
+    let (cited, content) = cited(heat, state);
     let own = if cited { None } else { Some(pack(DOING, &state.alert)?) };
     let waiting = state.status == Status::Firing && state.incident.is_none() && state.suppressed_until.is_none();
     let values = params![

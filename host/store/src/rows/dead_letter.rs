@@ -1,6 +1,6 @@
 //! Dead letters: what waits for an operator or for another try.
 
-use crate::codec::{Number, number, number_or_null, stored, unreadable};
+use crate::codec::{BoxedError, Number, number, number_or_null, stored, unreadable};
 use crate::statement::{execute, many, one, optional};
 use domain::id::{DeadLetterId, IntegrationId};
 use domain::time::Millis;
@@ -26,25 +26,33 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         record: number(row, 2)?,
         decision: number_or_null(row, 3)?,
         integration: row.get::<_, Option<String>>(4)?.map(IntegrationId),
-        kind: match row.get_ref(5)?.as_str()? {
-            "parked" => DeadLetterKind::Parked,
-            "rejected" => DeadLetterKind::Rejected,
-            "uncommitted" => DeadLetterKind::Uncommitted,
-            other => return Err(unreadable(5, Type::Text, format!("{other:?} is no kind of dead letter").into())),
-        },
+        kind: kind_of(row.get_ref(5)?.as_str()?).map_err(|error| unreadable(5, Type::Text, error))?,
         reason: row.get(6)?,
-        state: match row.get_ref(7)?.as_str()? {
-            "waiting" => DeadLetterState::Waiting,
-            "replayed" => DeadLetterState::Replayed,
-            "discarded" => DeadLetterState::Discarded,
-            other => return Err(unreadable(7, Type::Text, format!("{other:?} is no state of a dead letter").into())),
-        },
+        state: state_of(row.get_ref(7)?.as_str()?).map_err(|error| unreadable(7, Type::Text, error))?,
         tries: row.get(8)?,
         next_at: number_or_null(row, 9)?,
     })
 }
 
-fn kind_word(kind: DeadLetterKind) -> &'static str {
+pub(crate) fn kind_of(word: &str) -> Result<DeadLetterKind, BoxedError> {
+    Ok(match word {
+        "parked" => DeadLetterKind::Parked,
+        "rejected" => DeadLetterKind::Rejected,
+        "uncommitted" => DeadLetterKind::Uncommitted,
+        other => return Err(format!("{other:?} is no kind of dead letter").into()),
+    })
+}
+
+pub(crate) fn state_of(word: &str) -> Result<DeadLetterState, BoxedError> {
+    Ok(match word {
+        "waiting" => DeadLetterState::Waiting,
+        "replayed" => DeadLetterState::Replayed,
+        "discarded" => DeadLetterState::Discarded,
+        other => return Err(format!("{other:?} is no state of a dead letter").into()),
+    })
+}
+
+pub(crate) fn kind_word(kind: DeadLetterKind) -> &'static str {
     match kind {
         DeadLetterKind::Parked => "parked",
         DeadLetterKind::Rejected => "rejected",
@@ -52,7 +60,7 @@ fn kind_word(kind: DeadLetterKind) -> &'static str {
     }
 }
 
-fn state_word(state: DeadLetterState) -> &'static str {
+pub(crate) fn state_word(state: DeadLetterState) -> &'static str {
     match state {
         DeadLetterState::Waiting => "waiting",
         DeadLetterState::Replayed => "replayed",

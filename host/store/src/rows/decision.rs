@@ -1,15 +1,15 @@
 //! Decisions, and the marks of events that are no alerts.
 
-use crate::codec::{Number, number, number_or_null, pack, pack_decision, read_decision, read_packed, stored};
+use crate::codec::{BoxedError, Number, number, number_or_null, pack, pack_decision, stored, unpack, unpack_decision, unreadable};
 use crate::heat::{Content, Counter, Fresh, Heat};
 use crate::statement::{execute, many, optional};
 use domain::alert::Alert;
 use domain::decision::{Decision, Grouping, Outcome, StageNote, Verdict};
-use domain::id::{DecisionId, IntegrationId, Revision, TeamId};
+use domain::id::{DecisionId, IncidentId, IntegrationId, Revision, TeamId};
 use domain::time::Millis;
 use ports::StoreError;
 use ports::store::{DecisionFilter, DecisionRow};
-use rusqlite::types::ValueRef;
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -104,13 +104,84 @@ fn same_report(a: &Alert, b: &Alert) -> bool {
         && a.links == b.links
 }
 
-/// Reads the alert of a decision: `alert` and `rest` of its own row, `repeated` of the row that it repeats.
-pub(crate) fn read_alert(row: &Row<'_>, alert: usize, rest: usize, repeated: usize) -> rusqlite::Result<Alert> {
-    if row.get_ref(repeated)? == ValueRef::Null {
-        return read_packed(row, alert);
+/// The packed columns of a decision as they are written.
+pub(crate) struct Packed {
+    /// The row whose content it repeats, if it has none of its own.
+    pub repeats: Option<DecisionId>,
+    pub alert: Vec<u8>,
+    pub rest: Vec<u8>,
+    content: Content,
+}
+
+impl Packed {
+    /// A decision that says the same as the entity's last, but for the times, cites that row: a repeat then takes some sixty bytes.
+    pub fn of(doing: &'static str, heat: &mut Heat, row: &DecisionRow) -> Result<Self, StoreError> {
+        let decision = &row.decision;
+        let place = Place { partition: decision.partition, revision: decision.revision };
+        let known = heat.alert(&decision.team, &decision.alert.entity);
+        let same = known.as_ref().and_then(|known| {
+            let content = known.content.as_ref()?;
+            (same_report(&known.alert, &decision.alert) && content.core.is_of(decision)).then(|| content.clone())
+        });
+        if let Some(content) = same {
+            let Alert { received_at, expires_at, .. } = *decision.alert;
+            let rest = pack(doing, &Repeat { place, outcome: row.outcome.clone(), received_at, expires_at })?;
+            return Ok(Self { repeats: Some(content.decision), alert: Vec::new(), rest, content });
+        }
+        let core = Arc::new(Core::of(decision));
+        let rest = pack_decision(doing, &OwnOf(&core, place, &row.outcome))?;
+        let content = Content { decision: decision.id, core };
+        Ok(Self { repeats: None, alert: pack(doing, &decision.alert)?, rest, content })
     }
-    let Repeat { received_at, expires_at, .. } = read_packed(row, rest)?;
-    Ok(Alert { received_at, expires_at, ..read_packed(row, repeated)? })
+
+    /// It is written: the entity's next report may cite it.
+    pub fn written(self, heat: &mut Heat, decision: &Decision) {
+        heat.next(Counter::Decisions);
+        heat.decided(decision.id, Fresh { alert: Arc::clone(&decision.alert), content: self.content });
+    }
+}
+
+/// The packed columns of a decision as they are read.
+pub(crate) struct Stored<'a> {
+    pub alert: &'a [u8],
+    pub rest: &'a [u8],
+    /// The same two of the row that it repeats.
+    pub repeated: Option<(&'a [u8], &'a [u8])>,
+}
+
+impl Stored<'_> {
+    /// The decision, with the columns that stand for themselves.
+    pub fn row(&self, id: DecisionId, at: Millis, team: TeamId, incident: Option<IncidentId>) -> Result<DecisionRow, BoxedError> {
+        let alert = Arc::new(alert_of(self.alert, self.rest, self.repeated.map(|(alert, _)| alert))?);
+        let (core, place, outcome) = match self.repeated {
+            None => {
+                let Own(core, place, outcome) = unpack_decision::<Own, Old>(self.rest)?;
+                (core, place, outcome)
+            }
+            Some((_, rest)) => {
+                let Repeat { place, outcome, .. } = unpack(self.rest)?;
+                let Own(core, ..) = unpack_decision::<Own, Old>(rest)?;
+                (core, place, outcome)
+            }
+        };
+        let Core { integration, verdict, grouping, default_route, notes } = core;
+        let Place { partition, revision } = place;
+        let decision = Decision { id, partition, revision, team, integration, alert, verdict, grouping, default_route, notes };
+        Ok(DecisionRow { decision, incident, outcome, at })
+    }
+}
+
+/// The alert of a decision: `alert` and `rest` of its own row, `repeated` of the row that it repeats.
+pub(crate) fn alert_of(alert: &[u8], rest: &[u8], repeated: Option<&[u8]>) -> Result<Alert, BoxedError> {
+    let Some(repeated) = repeated else { return unpack(alert) };
+    let Repeat { received_at, expires_at, .. } = unpack(rest)?;
+    Ok(Alert { received_at, expires_at, ..unpack(repeated)? })
+}
+
+/// Reads the alert of a decision from its three columns.
+pub(crate) fn read_alert(row: &Row<'_>, alert: usize, rest: usize, repeated: usize) -> rusqlite::Result<Alert> {
+    let (own, rest, repeated) = (row.get_ref(alert)?.as_blob()?, row.get_ref(rest)?.as_blob()?, row.get_ref(repeated)?.as_blob_or_null()?);
+    alert_of(own, rest, repeated).map_err(|error| unreadable(alert, Type::Blob, error))
 }
 
 const READ: &str = "read a decision";
@@ -129,65 +200,28 @@ macro_rules! select {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
-    let alert = read_alert(row, 4, 5, 6)?;
-    let (core, place, outcome) = if row.get_ref(7)? == ValueRef::Null {
-        let Own(core, place, outcome) = read_decision::<Own, Old>(row, 5)?;
-        (core, place, outcome)
-    } else {
-        let Repeat { place, outcome, .. } = read_packed(row, 5)?;
-        let Own(core, ..) = read_decision::<Own, Old>(row, 7)?;
-        (core, place, outcome)
+    let stored = Stored {
+        alert: row.get_ref(4)?.as_blob()?,
+        rest: row.get_ref(5)?.as_blob()?,
+        repeated: row.get_ref(6)?.as_blob_or_null()?.zip(row.get_ref(7)?.as_blob_or_null()?),
     };
-    Ok(DecisionRow {
-        decision: Decision {
-            id: number(row, 0)?,
-            partition: place.partition,
-            revision: place.revision,
-            team: TeamId(row.get(2)?),
-            integration: core.integration,
-            alert: Arc::new(alert),
-            verdict: core.verdict,
-            grouping: core.grouping,
-            default_route: core.default_route,
-            notes: core.notes,
-        },
-        incident: number_or_null(row, 3)?,
-        outcome,
-        at: number(row, 1)?,
-    })
+    let team = TeamId(row.get(2)?);
+    stored.row(number(row, 0)?, number(row, 1)?, team, number_or_null(row, 3)?).map_err(|error| unreadable(4, Type::Blob, error))
 }
 
-/// Appends a decision. One that says the same as the entity's last, but for the times, cites that row: a repeat then takes some sixty bytes.
+/// Appends a decision.
 pub(crate) fn add(on: &Connection, heat: &mut Heat, row: &DecisionRow) -> Result<bool, StoreError> {
     const DOING: &str = "add a decision";
     let decision = &row.decision;
-    let place = Place { partition: decision.partition, revision: decision.revision };
-    let known = heat.alert(&decision.team, &decision.alert.entity);
-    let same = known.as_ref().and_then(|known| {
-        let content = known.content.as_ref()?;
-        (same_report(&known.alert, &decision.alert) && content.core.is_of(decision)).then(|| content.clone())
-    });
-    let (content, alert, rest) = match same {
-        Some(content) => {
-            let Alert { received_at, expires_at, .. } = *decision.alert;
-            (content, Vec::new(), pack(DOING, &Repeat { place, outcome: row.outcome.clone(), received_at, expires_at })?)
-        }
-        None => {
-            let core = Arc::new(Core::of(decision));
-            let rest = pack_decision(DOING, &OwnOf(&core, place, &row.outcome))?;
-            (Content { decision: decision.id, core }, pack(DOING, &decision.alert)?, rest)
-        }
-    };
-    let repeats = (content.decision != decision.id).then_some(content.decision);
+    let packed = Packed::of(DOING, heat, row)?;
     let added = execute(
         on,
         DOING,
         "INSERT INTO decision (id, at, team, incident, repeats, alert, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
-        (decision.id.stored(), row.at.0, decision.team.as_str(), stored(row.incident), stored(repeats), alert, rest),
+        (decision.id.stored(), row.at.0, decision.team.as_str(), stored(row.incident), stored(packed.repeats), &packed.alert, &packed.rest),
     )? > 0;
     if added {
-        heat.next(Counter::Decisions);
-        heat.decided(decision.id, Fresh { alert: Arc::clone(&decision.alert), content });
+        packed.written(heat, decision);
     }
     Ok(added)
 }

@@ -1,6 +1,6 @@
 //! What people set and change: overrides, credentials, configurations, the audit log, the host's own secrets.
 
-use crate::codec::{Number, number, number_or_null, stored, unreadable};
+use crate::codec::{BoxedError, Number, number, number_or_null, stored, unreadable};
 use crate::statement::{execute, many, optional};
 use domain::id::{AuditId, IntegrationId, OverrideId, Revision, RotationId, UserId};
 use domain::schedule::Override;
@@ -62,14 +62,7 @@ macro_rules! select_credential {
 fn read_credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
     Ok(Credential {
         id: row.get(0)?,
-        kind: match row.get_ref(1)?.as_str()? {
-            "integration-key" => CredentialKind::IntegrationKey,
-            "api-token" => CredentialKind::ApiToken,
-            "session" => CredentialKind::Session,
-            "sign-in-link" => CredentialKind::SignInLink,
-            "password" => CredentialKind::Password,
-            other => return Err(unreadable(1, Type::Text, format!("{other:?} is no kind of credential").into())),
-        },
+        kind: credential_of(row.get_ref(1)?.as_str()?).map_err(|error| unreadable(1, Type::Text, error))?,
         user: row.get::<_, Option<String>>(2)?.map(UserId),
         integration: row.get::<_, Option<String>>(3)?.map(IntegrationId),
         label: row.get(4)?,
@@ -81,7 +74,18 @@ fn read_credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
     })
 }
 
-fn credential_word(kind: CredentialKind) -> &'static str {
+pub(crate) fn credential_of(word: &str) -> Result<CredentialKind, BoxedError> {
+    Ok(match word {
+        "integration-key" => CredentialKind::IntegrationKey,
+        "api-token" => CredentialKind::ApiToken,
+        "session" => CredentialKind::Session,
+        "sign-in-link" => CredentialKind::SignInLink,
+        "password" => CredentialKind::Password,
+        other => return Err(format!("{other:?} is no kind of credential").into()),
+    })
+}
+
+pub(crate) fn credential_word(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::IntegrationKey => "integration-key",
         CredentialKind::ApiToken => "api-token",

@@ -93,14 +93,14 @@ pub(crate) fn put_outbox(on: &Connection, row: &Outbox) -> Result<(), StoreError
 }
 
 /// When somebody has to look at it. One that says no time is due at once: better a page twice than a page never.
-fn due(row: &Outbox) -> Option<Millis> {
+pub(crate) fn due(row: &Outbox) -> Option<Millis> {
     match row.state {
         OutboxState::Queued | OutboxState::Sending => Some(row.next_at.unwrap_or(row.queued_at)),
         OutboxState::Accepted | OutboxState::Failed | OutboxState::Cancelled => None,
     }
 }
 
-fn word(state: OutboxState) -> &'static str {
+pub(crate) fn word(state: OutboxState) -> &'static str {
     match state {
         OutboxState::Queued => "queued",
         OutboxState::Sending => "sending",
