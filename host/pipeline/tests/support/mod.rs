@@ -9,7 +9,7 @@ use domain::escalation::Destination;
 use domain::id::{IncidentId, Revision};
 use domain::inbound::{Event, Inbound, Method, Normalized, Refusal, Reply};
 use domain::incident::Incident;
-use domain::installation::{Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse};
+use domain::installation::{Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse, StormBounds};
 use domain::page::{Delivery, Request, Response};
 use domain::state::StateValue;
 use domain::time::Millis;
@@ -246,8 +246,11 @@ pub fn installation(on_failure: OnFailure) -> Installation {
         route: Vec::new(),
         automate: Vec::new(),
     };
+    // Hundreds of incidents at once are what these tests are about, and no storm to tell of.
+    let storm = StormBounds { alerts_per_minute: u32::MAX, incidents_per_minute: u32::MAX };
     Installation {
         revision: Revision(1),
+        storm,
         integrations: [(integration.id.clone(), integration)].into(),
         pipelines: [(pipeline.id.clone(), pipeline)].into(),
         default_policy: "everyone".into(),
