@@ -121,13 +121,13 @@ impl Source for Writer<'_> {
         if self.0.memory.borrow().no_alert.contains(&(team.clone(), entity.to_owned())) {
             return Ok(None);
         }
-        self.warm(alerts::by_entity(self, team, entity)?)
+        Ok(self.warm(alerts::by_entity(self, team, entity)?))
     }
     fn alert_of_id(&self, id: AlertId) -> Result<Option<AlertState>> {
         let known = self.0.memory.borrow_mut().heat.alert_by_id(id.0);
         match known {
             Some(row) => Ok(Some(row.state())),
-            None => self.warm(alerts::by_id(self, id)?),
+            None => Ok(self.warm(alerts::by_id(self, id)?)),
         }
     }
     fn incident_of(&self, id: IncidentId) -> Result<Option<Incident>> {
@@ -165,11 +165,11 @@ impl Source for Writer<'_> {
 }
 
 impl Writer<'_> {
-    fn warm(&self, found: Option<crate::rows::alert::AlertRow>) -> Result<Option<AlertState>> {
-        let Some(row) = found else { return Ok(None) };
+    fn warm(&self, found: Option<crate::rows::alert::AlertRow>) -> Option<AlertState> {
+        let row = found?;
         let state = row.state();
         self.0.memory.borrow_mut().heat.remember(Arc::new(row));
-        Ok(Some(state))
+        Some(state)
     }
 
     fn number<T: Number>(&self, counter: Counter) -> T {

@@ -5,7 +5,7 @@ use super::{Source, Writer};
 use crate::codec::{Number, json, stored};
 use crate::rows::action::due_at;
 use crate::table::{ACTION, EVENT, ONCE};
-use domain::automation::{QueuedEvent, StoredAction};
+use domain::automation::{ActionState, QueuedEvent, StoredAction};
 use domain::id::{ActionId, EventId, IncidentId};
 use domain::time::Millis;
 use ports::StoreError;
@@ -50,7 +50,7 @@ pub(super) fn of_incident(on: &impl Source, incident: IncidentId) -> Result<Vec<
 
 pub(super) fn list(on: &impl Source, filter: &ActionFilter) -> Result<Vec<StoredAction>, StoreError> {
     let before = filter.before.map_or(i64::MAX, Number::stored);
-    let state = filter.state.map(|state| state.as_str());
+    let state = filter.state.map(ActionState::as_str);
     let teams: Option<Vec<&[u8]>> = filter.teams.as_ref().map(|teams| teams.iter().map(|team| team.as_str().as_bytes()).collect());
     let sql = "SELECT body FROM action a WHERE id < $1 AND ($2::text IS NULL OR state = $2) \
                AND ($3::bytea[] IS NULL OR EXISTS (SELECT 1 FROM incident i WHERE i.id = a.incident AND i.team = ANY ($3))) \
