@@ -48,10 +48,12 @@ fn verdicts(story: &Story) -> BTreeMap<String, Vec<String>> {
     }
 }
 
-/// Two that are held back with their number, and the rest let through.
+/// Two that are held back with their number, and the rest let through. Which report of a host is which may differ from the journal's order:
+/// its reports are about different entities, and partitions run side by side.
 fn check(story: &Story) -> usize {
-    let verdicts = verdicts(story);
-    for (host, said) in &verdicts {
+    let mut verdicts = verdicts(story);
+    for (host, said) in &mut verdicts {
+        said.sort_by_key(|said| (said == "keep", said.clone()));
         for (index, said) in said.iter().enumerate() {
             let expected = match index {
                 0 | 1 => format!("third time: {} of 3 within 86400 s", index + 1),
