@@ -49,7 +49,7 @@ impl Folder {
         let folder = Self { dir: tempfile::tempdir().expect("a folder"), name: name.to_owned() };
         std::fs::create_dir(folder.path()).expect("a folder");
         std::fs::copy(guest(guest_name), folder.path().join("plugin.wasm")).expect("a guest");
-        let manifest = format!("name = \"{name}\"\nversion = \"9.9.9\"\napi = \"0.1\"\nhooks = [{hooks}]\nreads = [\"*\"]\n{more}");
+        let manifest = format!("name = \"{name}\"\nversion = \"9.9.9\"\napi = \"1.0\"\nhooks = [{hooks}]\nreads = [\"*\"]\n{more}");
         std::fs::write(folder.path().join("plugin.toml"), manifest).expect("a manifest");
         folder
     }

@@ -22,7 +22,7 @@ fn a_version_is_refused_at_each_step_and_what_is_in_force_stays() {
     let renamed = Folder::of("rules", "0.2.0");
     renamed.in_manifest("name = \"rules\"", "name = \"rulez\"");
     let newer = Folder::of("rules", "0.2.0");
-    newer.in_manifest("api = \"0.1\"", "api = \"7.0\"");
+    newer.in_manifest("api = \"1.0\"", "api = \"7.0\"");
     let broken = Folder::of("rules", "0.2.0");
     let wasm = std::fs::read(broken.path().join("plugin.wasm")).unwrap();
     std::fs::write(broken.path().join("plugin.wasm"), &wasm[..wasm.len() / 2]).unwrap();
@@ -34,7 +34,7 @@ fn a_version_is_refused_at_each_step_and_what_is_in_force_stays() {
     let ungranted = Folder::of("catalog", "0.2.0");
     ungranted.in_manifest("lookups = [", "lookups = [\"salaries\", ");
     let greedy = Folder::of("rules", "0.2.0");
-    greedy.in_manifest("api = \"0.1\"", "api = \"0.1\"\nkeys = [\"payments\"]");
+    greedy.in_manifest("api = \"1.0\"", "api = \"1.0\"\nkeys = [\"payments\"]");
     let cases = [
         (&renamed, "verify", "have to be the same"),
         (&newer, "verify", "is not a version of the contract"),

@@ -162,7 +162,7 @@ mod tests {
     /// An empty component under a manifest with an asset.
     fn package(version: &str) -> Package {
         let manifest =
-            format!("name = \"quick\"\nversion = \"{version}\"\napi = \"0.1\"\nhooks = [\"filter\"]\nassets = [\"rules/*.yml\"]\n");
+            format!("name = \"quick\"\nversion = \"{version}\"\napi = \"1.0\"\nhooks = [\"filter\"]\nassets = [\"rules/*.yml\"]\n");
         let files: BTreeMap<String, Vec<u8>> = [
             ("plugin.toml".to_owned(), manifest.into_bytes()),
             ("plugin.wasm".to_owned(), b"\0asm\x0d\0\x01\0".to_vec()),

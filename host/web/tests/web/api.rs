@@ -188,7 +188,8 @@ async fn health() {
     house.stop.send(true).unwrap();
     let draining = house.get("/readyz", "").await;
     assert_eq!(draining.status, 503);
-    assert_eq!(draining.value()["checks"][4]["detail"], "the server drains");
+    let checks = draining.value()["checks"].clone();
+    assert!(checks.as_array().unwrap().iter().any(|check| check["detail"] == "the server drains"), "{checks}");
     house.stop.send(false).unwrap();
     house.live.publish(ports::Snapshot::default());
     assert_eq!(house.get("/readyz", "").await.status, 503, "without a configuration nobody would be paged");
