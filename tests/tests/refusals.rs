@@ -37,7 +37,7 @@ fn a_version_is_refused_at_each_step_and_what_is_in_force_stays() {
     greedy.in_manifest("api = \"1.0\"", "api = \"1.0\"\nkeys = [\"payments\"]");
     let cases = [
         (&renamed, "verify", "have to be the same"),
-        (&newer, "verify", "is not a version of the contract"),
+        (&newer, "verify", "is newer than this host"),
         (&broken, "verify", "is not valid"),
         (&Folder::guest("rules", "stranger", "\"filter\"", ""), "contract", "which no plugin gets"),
         (&Folder::guest("rules", "quick", "\"enrich\"", ""), "contract", "exports the hook `filter`"),
