@@ -114,12 +114,12 @@ fn many() -> Vec<Case> {
     let numbered = |count: usize, what: &dyn Fn(usize) -> String| (0..count).map(what).collect::<Vec<_>>().join(" ");
     vec![
         fault("functions").fields(repeat(5_000, "(func (param i32) (result i32) local.get 0)")).case(Expect::Harmless),
-        fault("a_lot_of_functions").fields(repeat(100_000, "(func)")).case(Expect::Bounded),
+        fault("a_lot_of_functions").fields(repeat(10_000, "(func)")).case(Expect::Bounded),
         fault("types").fields(numbered(20_000, &|at| format!("(type (func (param{})))", " i32".repeat(at % 60)))).case(Expect::Bounded),
         fault("globals").fields(repeat(2_000, "(global (mut i64) (i64.const 1))")).case(Expect::Harmless),
         fault("globals_past_an_instances_room").fields(repeat(200_000, "(global (mut i64) (i64.const 1))")).case(Expect::Refused("")),
         fault("data_segments").fields(repeat(3_000, "(data \"x\")")).case(Expect::Harmless),
-        fault("a_lot_of_data_segments").fields(repeat(99_000, "(data \"\")")).case(Expect::Bounded),
+        fault("a_lot_of_data_segments").fields(repeat(20_000, "(data \"\")")).case(Expect::Bounded),
         fault("element_segments").fields(repeat(3_000, "(elem func)")).case(Expect::Harmless),
         fault("exports").fields(numbered(3_000, &|at| format!("(export \"e{at}\" (func $run))"))).case(Expect::Bounded),
         fault("locals").fields(format!("(func (local{}))", repeat(49_000, " i64"))).case(Expect::Harmless),
