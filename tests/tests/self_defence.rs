@@ -53,10 +53,12 @@ fn readiness(story: &Story) -> Value {
     story.http.get(story.server.url("/readyz")).send().unwrap().json().unwrap()
 }
 
+/// The sum of a metric over its labels.
 fn metric(story: &Story, begins: &str) -> f64 {
     let text = story.http.get(story.server.url("/metrics")).send().unwrap().text().unwrap();
-    let line = text.lines().find(|line| line.starts_with(begins)).unwrap_or_else(|| panic!("no metric {begins} in\n{text}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
+    let values: Vec<f64> = text.lines().filter(|l| l.starts_with(begins)).map(|l| l.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(!values.is_empty(), "no metric {begins} in\n{text}");
+    values.iter().sum()
 }
 
 fn wait_until_decided(story: &Story) {
@@ -194,6 +196,13 @@ impl Flood {
     }
 }
 
+/// Events of the backlog that wait for their turn.
+fn ahead_events(story: &Story) -> u64 {
+    let readiness = readiness(story);
+    let queue = readiness["queues"].as_array().unwrap().iter().find(|queue| queue["name"] == "ahead_events").expect("the queue is listed");
+    queue["depth"].as_u64().expect("a depth")
+}
+
 fn of_hundred(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() * percent / 100).min(times.len() - 1)]
 }
@@ -209,9 +218,9 @@ fn p11_a_flood_over_its_rate_harms_nobody_else() {
     let (taken, refused) = flood.end();
     let (before, under) = (of_hundred(&quiet, 95), of_hundred(&loud, 95));
     counted(&format!("P11: time to page p95 {before:?} quiet, {under:?} under a flood ({taken} alerts taken, {refused} refused)"));
-    assert!(refused > 20 * 40, "there was a flood: {taken} taken, {refused} refused");
-    // Twice the quiet time, and what two cores that also make the flood and serve other tests owe to chance.
-    assert!(under <= 2 * before + Duration::from_millis(60), "{before:?} quiet, {under:?} under the flood");
+    // The simulated clock stands still: what is taken is the burst, and at most a body more from each sender that owes the rest of it. Times
+    // are told, not asserted: the machine has its part in them.
+    assert!(taken <= 500 + 2 * 100 && refused > taken, "{taken} taken, {refused} refused");
     assert!(metric(&story, "reveille_pipeline_over_rate_total{integration=\"shop-alertmanager\"}") > 0.0);
 }
 
@@ -223,20 +232,27 @@ fn p11_teams_take_turns_where_more_comes_in_than_can_be_decided() {
     time_to_page(&story, "warm", 5, Duration::ZERO);
     let flood = Flood::start(&story, 4, 1000, Duration::ZERO);
     // The backlog builds up first.
-    let most = wait_for("a backlog", 20, || {
-        let waiting = readiness(&story)["queues"].as_array().unwrap().iter().find(|q| q["name"] == "ahead_events")?["depth"].as_u64()?;
-        (waiting > 20_000).then_some(waiting)
-    });
-    let loud = time_to_page(&story, "loud", 8, Duration::ZERO);
-    let still = readiness(&story)["queues"].as_array().unwrap().iter().find(|q| q["name"] == "ahead_events").unwrap()["depth"].as_u64();
+    let most = wait_for("a backlog", 20, || Some(ahead_events(&story)).filter(|ahead| *ahead > 20_000));
+    let mut loud = Vec::new();
+    let mut overtook = 0;
+    for n in 0..8 {
+        let decided = || metric(&story, "reveille_pipeline_decisions_total");
+        let (before, ahead) = (decided(), ahead_events(&story));
+        loud.extend(time_to_page(&story, &format!("loud{n}"), 1, Duration::ZERO));
+        overtook += usize::from(ahead > 1000 && decided() - before < ahead as f64);
+    }
+    loud.sort();
+    let still = ahead_events(&story);
     let (taken, refused) = flood.end();
     counted(&format!(
-        "P11: with {most} and more events behind ({still:?} at the end), a quiet team's time to page was {:?} at the median, {:?} at most; \
+        "P11: with {most} and more events behind ({still} at the end), a quiet team's time to page was {:?} at the median, {:?} at most; \
          the flood: {taken} taken, {refused} refused",
         of_hundred(&loud, 50),
         loud.last().unwrap()
     ));
-    assert!(of_hundred(&loud, 50) <= Duration::from_millis(700), "{loud:?}");
+    // First in, first out would decide everything that was ahead before it pages.
+    assert!(overtook >= 4, "only {overtook} of 8 overtook what was ahead of them");
+    assert!(metric(&story, "reveille_pipeline_decisions_total") > most as f64, "the flood was decided meanwhile");
 }
 
 /// A sender over its rate: 503 with the true time, never 429; one incident, which ends; what was taken is decided and pages.

@@ -31,8 +31,8 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target] };
     assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
     assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
-    let integration = &made.integrations["prometheus"];
-    assert_eq!((integration.door.used().plugin.as_str(), integration.door.used().settings.as_str()), ("alertmanager", "{}"));
+    let integration = &made.integrations["monitoring"];
+    assert_eq!((integration.door.used().plugin.as_str(), integration.door.used().settings.as_str()), ("generic", "{}"));
     assert_eq!((integration.pipeline.as_str(), integration.body_limit_bytes), ("default", BODY_LIMIT_BYTES));
     assert!(made.pipelines["default"].filter.is_empty());
     let channels: Vec<&str> = made.notify.iter().map(|used| used.plugin.as_str()).collect();
@@ -177,12 +177,12 @@ kind: Team\nid: t\nmembers: [a]\n---\nkind: Policy\nid: p\nteam: t\nsteps: [{ pa
 
 #[test]
 fn automation_and_interaction_arrive() {
-    let text = "kind: Integration\nid: chat\nteam: t\ninteract: { plugin: chat-slack, settings: { x: 1 } }\n---\nkind: Pipeline\nid: main\n\
+    let text = "kind: Integration\nid: chat\nteam: t\ninteract: { plugin: chat, settings: { x: 1 } }\n---\nkind: Pipeline\nid: main\n\
         automate: [first, { plugin: second, settings: { y: 2 }, approve: [dangerous], dry_run: true }, { plugin: third, approve: [] }]\n";
     let bundle = file(&format!("{AROUND}{text}"));
     let made = bundle.check().unwrap();
     let Door::Interact(used) = &made.integrations["chat"].door else { panic!("people answer there") };
-    assert_eq!((used.plugin.as_str(), used.settings.as_str()), ("chat-slack", r#"{"x":1}"#));
+    assert_eq!((used.plugin.as_str(), used.settings.as_str()), ("chat", r#"{"x":1}"#));
     let automate = &made.pipelines["main"].automate;
     let told: Vec<_> =
         automate.iter().map(|a| (a.used.plugin.as_str(), a.used.settings.as_str(), a.approve.as_slice(), a.dry_run)).collect();
@@ -199,7 +199,7 @@ fn automation_and_interaction_arrive() {
 
 #[test]
 fn an_integration_has_one_door_and_a_plugin_acts_once_in_a_pipeline() {
-    let text = "kind: Integration\nid: both\nteam: t\nnormalize: generic\ninteract: chat-slack\n---\nkind: Integration\nid: none\nteam: t\n---\n\
+    let text = "kind: Integration\nid: both\nteam: t\nnormalize: generic\ninteract: chat\n---\nkind: Integration\nid: none\nteam: t\n---\n\
         kind: Pipeline\nid: main\nautomate: [first, { plugin: first, dry_run: true }]\n---\n\
         kind: Pipeline\nid: other\nautomate: [{ plugin: first, approve: [risky] }]\n";
     let problems = file(&format!("{AROUND}{text}")).check().unwrap_err();

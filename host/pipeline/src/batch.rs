@@ -13,7 +13,7 @@ use domain::journal::{Entry, Record, Sender};
 use domain::state::{Generations, StateEntry, StateRow, StateSpace, Touch};
 use domain::time::Millis;
 use domain::transition::{self, Moment, Said};
-use ports::hot::{WindowKey, WindowRow, partition_of_space, partition_of_window};
+use ports::hot::{WindowKey, WindowRow, partitions_written};
 use ports::store::{DeadLetter, DeadLetterKind, DeadLetterState, DecisionRow};
 use ports::{Snapshot, StoreError, Tx};
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,12 +200,10 @@ impl<'t> Batch<'t> {
 
     /// Writes what plugins remember, in the order in which their calls saw each other, and counts the partitions that changed.
     fn write_heat(&mut self) -> Result<(), StoreError> {
-        let mut partitions = 0_u64;
         self.state.sort_by(|a, b| (&a.space, a.order).cmp(&(&b.space, b.order)));
         let mut last: BTreeMap<(&Arc<StateSpace>, &str), &Option<StateEntry>> = BTreeMap::new();
         for touch in &self.state {
             for write in &touch.writes {
-                partitions |= 1 << partition_of_space(&touch.space);
                 last.insert((&touch.space, &write.key), &write.entry);
             }
         }
@@ -219,9 +217,7 @@ impl<'t> Batch<'t> {
             }
         }
         let (learned, windows) = self.rows.windows();
-        for (key, _) in &windows {
-            partitions |= 1 << partition_of_window(key);
-        }
+        let partitions = partitions_written(&self.state, windows.iter().map(|(key, _)| key));
         let generations = if partitions == 0 && self.state.is_empty() { None } else { Some(self.rows.tx.count_generations(partitions)?) };
         self.committed.heat = Heat { learned, windows, generations };
         Ok(())

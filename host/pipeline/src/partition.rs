@@ -5,14 +5,9 @@ use domain::id::TeamId;
 /// How many partitions there are, on one machine as on many.
 pub const PARTITIONS: u8 = 64;
 
-/// The partition of a team's entity as the normalizer gave it, 0 to 63. FNV-1a: stable over restarts and versions.
+/// The partition of a team's entity as the normalizer gave it, 0 to 63.
 pub fn partition_of(team: &TeamId, entity: &str) -> u8 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = team.0.bytes().chain(std::iter::once(0xff)).chain(entity.bytes());
-    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    // The low bits of FNV mix least: fold the high half in.
-    ((hash ^ (hash >> 32)) % u64::from(PARTITIONS)) as u8
+    ports::hot::partition_of(&[team.as_str(), entity])
 }
 
 #[cfg(test)]

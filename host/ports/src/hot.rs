@@ -85,12 +85,13 @@ pub trait HotState: Send + Sync {
     fn status(&self) -> HotStatus;
 }
 
-/// The partition of a team's windows, and of what a plugin remembers for it. Stable over restarts and versions.
+/// The partition of a name in parts, 0 to 63, for alerts as for hot state. FNV-1a: stable over restarts and versions.
 pub fn partition_of(parts: &[&str]) -> u8 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain(std::iter::once(0xff)));
+    let bytes = parts.iter().enumerate().flat_map(|(place, part)| (place > 0).then_some(0xff).into_iter().chain(part.bytes()));
     let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    // The low bits of FNV mix least: fold the high half in.
     ((hash ^ (hash >> 32)) % u64::from(domain::state::STATE_PARTITIONS)) as u8
 }
 
