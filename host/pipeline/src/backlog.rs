@@ -3,6 +3,9 @@
 //! An event of an entity waits in that entity's chain, and a chain is as urgent as its most urgent part, so that a critical report pulls
 //! what came before it. An alert that fired and ended within the backlog is handed out as one piece that is committed at once: it is on
 //! record, and nobody is paged for what is over. Only ids and a few words of each event are kept; bodies are read again by id.
+//!
+//! Order has a price: a body is read for each piece that has a part of it. So only what is news is put in order: an event that says another
+//! thing than the one before it in its chain. What repeats comes after all news, body by body as the journal has it.
 
 use crate::fair::{Fair, TURN_EVENTS};
 use domain::alert::{Severity, Status};
@@ -75,7 +78,9 @@ const COMMANDS: usize = 0;
 const ANSWERS: usize = 2;
 const HOST: usize = 4;
 const ASIDE: usize = 8;
-const RANKS: usize = 10;
+/// Repeats, body by body: the keys of this rank are records.
+const BULK: usize = 10;
+const RANKS: usize = 11;
 
 struct Waiting {
     id: DecisionId,
@@ -92,6 +97,12 @@ struct Chain {
     answers: bool,
     /// The rank that an event without an entity has by itself.
     fixed: Option<usize>,
+    /// What the last event that was added says.
+    last: Option<(Status, Severity)>,
+    /// So many of the first events go up to the last one that is news.
+    news: usize,
+    /// How many of the events end the alert.
+    ends: usize,
     events: VecDeque<Waiting>,
 }
 
@@ -99,6 +110,9 @@ impl Chain {
     fn rank(&self) -> usize {
         if let Some(rank) = self.fixed {
             return rank;
+        }
+        if self.news == 0 && self.ends == 0 {
+            return BULK;
         }
         let over = self.events.back().is_some_and(|event| event.ends);
         let own = match self.severity {
@@ -110,6 +124,14 @@ impl Chain {
         };
         if self.answers { own.min(ANSWERS) } else { own }
     }
+}
+
+/// What waits of a record.
+#[derive(Default)]
+struct Held {
+    left: u16,
+    /// The chains that its events were added to.
+    chains: Vec<u64>,
 }
 
 /// How a team has been served.
@@ -125,8 +147,7 @@ pub struct Backlog {
     chains: HashMap<u64, Chain>,
     ranks: [Fair; RANKS],
     wakes: VecDeque<DecisionId>,
-    /// How many events of each record wait here.
-    records: BTreeMap<JournalId, u16>,
+    records: BTreeMap<JournalId, Held>,
     services: HashMap<u32, Service>,
     /// Teams that have more than their share: from which record on theirs were not looked at.
     put_off: BTreeMap<String, JournalId>,
@@ -204,12 +225,18 @@ impl Backlog {
     /// Adds an event; they come in the order of their ids. `now`: since the start.
     pub fn add(&mut self, event: &Event<'_>, now: Duration) {
         self.events += 1;
-        *self.records.entry(event.id.record()).or_default() += 1;
+        let record = event.id.record();
+        let is_first = !self.records.contains_key(&record);
+        let held = self.records.entry(record).or_default();
+        held.left += 1;
         if event.sign == Sign::Wake {
             self.wakes.push_back(event.id);
             return;
         }
-        let (team, integration) = (self.number(event.team), self.number(event.integration));
+        let (team, integration) = (number(&mut self.names, event.team), number(&mut self.names, event.integration));
+        if is_first {
+            self.ranks[BULK].push(team, integration, record.0, false);
+        }
         let service = self.services.entry(team).or_insert(Service { waiting: 0, since: now });
         if service.waiting == 0 {
             service.since = now;
@@ -220,6 +247,7 @@ impl Backlog {
             Some(entity) => self.hasher.hash_one((event.team, entity)),
             None => self.hasher.hash_one(event.id),
         };
+        held.chains.push(key);
         let (status, severity) = match event.sign {
             Sign::Alert(status, severity) => (status, severity),
             Sign::Command | Sign::Host | Sign::Aside | Sign::Wake => (Status::Firing, Severity::Info),
@@ -232,28 +260,37 @@ impl Backlog {
         };
         let answers = status != Status::Firing;
         let rank = RANKS;
-        let made = || Chain { team, integration, rank, severity: Severity::Info, answers, fixed, events: VecDeque::new() };
+        let made = || Chain {
+            team,
+            integration,
+            rank,
+            severity: Severity::Info,
+            answers,
+            fixed,
+            last: None,
+            news: 0,
+            ends: 0,
+            events: VecDeque::new(),
+        };
         let chain = self.chains.entry(key).or_insert_with(made);
         if status == Status::Firing {
             chain.severity = chain.severity.max(severity);
         }
         let bytes = u32::try_from(event.bytes).unwrap_or(u32::MAX);
-        chain.events.push_back(Waiting { id: event.id, bytes, ends: status == Status::Resolved });
+        let ends = status == Status::Resolved;
+        chain.events.push_back(Waiting { id: event.id, bytes, ends });
+        chain.ends += usize::from(ends);
+        if chain.last.replace((status, severity)) != Some((status, severity)) {
+            chain.news = chain.events.len();
+        }
         let rank = chain.rank();
         if rank != chain.rank {
             chain.rank = rank;
             // Its place in another rank's queue is passed over when its turn comes there.
-            self.ranks[rank].push(chain.team, chain.integration, key, false);
+            if rank != BULK {
+                self.ranks[rank].push(chain.team, chain.integration, key, false);
+            }
         }
-    }
-
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.names.get(name) {
-            return *number;
-        }
-        let number = self.names.len() as u32;
-        self.names.insert(name.to_owned(), number);
-        number
     }
 
     /// What to hand out next; empty: nothing waits. `now`: since the start.
@@ -303,29 +340,59 @@ impl Backlog {
 
     /// Takes the beginning of a chain; `None` if it is gone or waits at another rank by now.
     fn take(&mut self, key: u64, rank: usize, now: Duration) -> Option<Piece> {
+        if rank == BULK {
+            return self.take_record(JournalId(key), now);
+        }
         let chain = self.chains.get_mut(&key).filter(|chain| chain.rank == rank)?;
-        let (count, whole) = cut(&chain.events, self.piece);
-        let bytes = chain.events.iter().take(count).map(|event| event.bytes as usize).sum();
-        let ids: Vec<DecisionId> = chain.events.drain(..count).map(|event| event.id).collect();
+        let (count, whole) = cut(chain, self.piece);
+        let mut piece = Piece { whole, rank, ..Piece::default() };
         let (team, integration) = (chain.team, chain.integration);
-        if chain.events.is_empty() {
-            self.chains.remove(&key);
-        } else {
+        if let Some(rank) = self.drain(key, count, &mut piece, now) {
             self.ranks[rank].push(team, integration, key, true);
         }
-        self.events -= ids.len();
+        Some(piece)
+    }
+
+    /// What is left of a record, with what its entities said before; `None`: nothing.
+    fn take_record(&mut self, record: JournalId, now: Duration) -> Option<Piece> {
+        let keys = std::mem::take(&mut self.records.get_mut(&record)?.chains);
+        let mut piece = Piece { rank: BULK, ..Piece::default() };
+        for key in keys {
+            let Some(chain) = self.chains.get(&key).filter(|chain| chain.rank == BULK) else { continue };
+            let count = chain.events.iter().take_while(|event| event.id.record() <= record).count();
+            self.drain(key, count, &mut piece, now);
+        }
+        (!piece.events.is_empty()).then_some(piece)
+    }
+
+    /// Moves the first events of a chain to the piece. Gives the rank at which the chain goes on, if it has to be asked for there.
+    fn drain(&mut self, key: u64, count: usize, piece: &mut Piece, now: Duration) -> Option<usize> {
+        let chain = self.chains.get_mut(&key)?;
+        let gone: Vec<Waiting> = chain.events.drain(..count).collect();
+        chain.news = chain.news.saturating_sub(count);
+        chain.ends -= gone.iter().filter(|event| event.ends).count();
+        chain.rank = chain.rank();
+        let (team, rank) = (chain.team, Some(chain.rank).filter(|rank| *rank != BULK && !chain.events.is_empty()));
+        if chain.events.is_empty() {
+            self.chains.remove(&key);
+        }
+        self.events -= gone.len();
         if let Some(service) = self.services.get_mut(&team) {
-            service.waiting -= ids.len();
+            service.waiting -= gone.len();
             service.since = now;
         }
-        let events = ids.into_iter().map(|id| self.handed(id)).collect();
-        Some(Piece { events, whole, bytes, rank })
+        piece.bytes += gone.iter().map(|event| event.bytes as usize).sum::<usize>();
+        for event in gone {
+            let handed = self.handed(event.id);
+            piece.events.push(handed);
+        }
+        rank
     }
 
     fn handed(&mut self, id: DecisionId) -> Handed {
-        let left = self.records.get_mut(&id.record()).map_or(0, |left| {
-            *left -= 1;
-            *left
+        let left = self.records.get_mut(&id.record()).map_or(0, |held| {
+            held.left -= 1;
+            held.left
         });
         if left == 0 {
             self.records.remove(&id.record());
@@ -334,12 +401,25 @@ impl Backlog {
     }
 }
 
+fn number(names: &mut HashMap<String, u32>, name: &str) -> u32 {
+    if let Some(number) = names.get(name) {
+        return *number;
+    }
+    let number = names.len() as u32;
+    names.insert(name.to_owned(), number);
+    number
+}
+
 /// How many events of a chain go at once, and whether they have to be committed at once: up to where the alert ends, if that is not too
-/// far ahead, else one turn.
-fn cut(events: &VecDeque<Waiting>, (most, bytes_limit): (usize, usize)) -> (usize, bool) {
+/// far ahead, else one turn of what is news.
+fn cut(chain: &Chain, (most, bytes_limit): (usize, usize)) -> (usize, bool) {
+    let turn = TURN_EVENTS as usize;
+    if chain.ends == 0 {
+        return (chain.news.clamp(1, turn).min(chain.events.len()), false);
+    }
     let mut bytes = 0;
     let mut fit = 0;
-    for (index, event) in events.iter().take(most).enumerate() {
+    for (index, event) in chain.events.iter().take(most).enumerate() {
         bytes += event.bytes as usize;
         if bytes > bytes_limit {
             break;
@@ -349,7 +429,7 @@ fn cut(events: &VecDeque<Waiting>, (most, bytes_limit): (usize, usize)) -> (usiz
             return (fit, fit > 1);
         }
     }
-    (fit.clamp(1, TURN_EVENTS as usize), false)
+    (fit.clamp(1, turn), false)
 }
 
 #[cfg(test)]

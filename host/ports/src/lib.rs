@@ -6,6 +6,7 @@ pub mod commands;
 pub mod egress;
 pub mod hot;
 pub mod journal;
+pub mod object;
 pub mod plugin;
 pub mod snapshot;
 pub mod store;

@@ -3,6 +3,7 @@
 //! The traits speak of rows, not of rules: what follows from a decision is `domain`'s, and is worked out between reads and writes of one
 //! transaction by `pipeline` and `oncall`.
 
+use crate::object::{Kind, Stored};
 use domain::automation::{ActionState, QueuedEvent, StoredAction};
 use domain::decision::{Decision, Outcome};
 use domain::escalation::Run;
@@ -306,6 +307,13 @@ pub trait View {
     fn outbox_by_reference(&self, reference: &str) -> Result<Option<Outbox>, StoreError>;
     /// The incident of the newest message that a provider took for this user.
     fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>, StoreError>;
+    /// An object by its kind and id.
+    fn object(&self, kind: Kind, id: &str) -> Result<Option<Stored>, StoreError>;
+    /// Objects of a kind with ids after `after`, by id.
+    fn objects(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    /// Those that the host has to look at, at or before `now`, earliest first.
+    fn objects_due(&self, kind: Kind, now: Millis, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    fn next_object_due(&self, kind: Kind) -> Result<Option<Millis>, StoreError>;
     /// How often each partition of the hot state was committed to.
     fn generations(&self) -> Result<Generations, StoreError>;
 }
@@ -372,6 +380,10 @@ pub trait Tx: View {
     fn add_once(&mut self, key: &str, at: Millis) -> Result<bool, StoreError>;
     /// Forgets marks from before `until`, at most `limit`, earliest first; how many were forgotten.
     fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64, StoreError>;
+    /// Inserts or replaces.
+    fn put_object(&mut self, object: &Stored) -> Result<(), StoreError>;
+    /// `false`: it was not there.
+    fn delete_object(&mut self, kind: Kind, id: &str) -> Result<bool, StoreError>;
     /// Counts a commit for each partition whose bit is set, and gives all numbers.
     fn count_generations(&mut self, partitions: u64) -> Result<Generations, StoreError>;
     /// Begins the next epoch of ownership and gives its number, from 1: an owner with a lower one may not write hot state any more.

@@ -9,6 +9,7 @@ mod incidents;
 mod installation;
 mod jobs;
 mod journal;
+mod objects;
 mod pages;
 mod samples;
 mod state;
@@ -38,7 +39,18 @@ pub type Case = (&'static str, fn(&dyn Subject));
 
 /// All cases.
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, incidents::CASES, pages::CASES, actions::CASES, installation::CASES, jobs::CASES, journal::CASES, state::CASES].concat()
+    [
+        alerts::CASES,
+        incidents::CASES,
+        pages::CASES,
+        actions::CASES,
+        objects::CASES,
+        installation::CASES,
+        jobs::CASES,
+        journal::CASES,
+        state::CASES,
+    ]
+    .concat()
 }
 
 /// The cases for a subject that can plant faults.

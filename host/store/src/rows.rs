@@ -6,6 +6,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod decision;
 mod incident;
 pub(crate) mod installation;
+mod object;
 pub(crate) mod page;
 mod state;
 
@@ -23,6 +24,7 @@ use domain::schedule::Override;
 use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
+use ports::object::{Kind, Stored};
 use ports::store::{
     ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter,
     StoreError, Tx, View,
@@ -245,6 +247,18 @@ impl<S: Source> View for Rows<S> {
     fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
         page::last_told(self.0.on(), user)
     }
+    fn object(&self, kind: Kind, id: &str) -> Result<Option<Stored>> {
+        object::by_id(self.0.on(), kind, id)
+    }
+    fn objects(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Stored>> {
+        object::list(self.0.on(), kind, after, limit)
+    }
+    fn objects_due(&self, kind: Kind, now: Millis, limit: u32) -> Result<Vec<Stored>> {
+        object::due(self.0.on(), kind, now, limit)
+    }
+    fn next_object_due(&self, kind: Kind) -> Result<Option<Millis>> {
+        object::next_due(self.0.on(), kind)
+    }
     fn generations(&self) -> Result<Generations> {
         state::generations(self.0.on())
     }
@@ -370,6 +384,12 @@ impl Tx for Rows<Writer<'_>> {
     }
     fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
         action::forget_once(self.0.on, until, limit)
+    }
+    fn put_object(&mut self, object: &Stored) -> Result<()> {
+        object::put(self.0.on, object)
+    }
+    fn delete_object(&mut self, kind: Kind, id: &str) -> Result<bool> {
+        object::delete(self.0.on, kind, id)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         state::count_generations(self.0.on, partitions)

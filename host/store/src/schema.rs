@@ -21,7 +21,12 @@ pub(crate) const STORE: Schema = Schema {
     name: "store",
     page_bytes: 4096,
     application_id: 0x5256_5354,
-    migrations: &[include_str!("schema/store_1.sql"), include_str!("schema/store_2.sql"), include_str!("schema/store_3.sql")],
+    migrations: &[
+        include_str!("schema/store_1.sql"),
+        include_str!("schema/store_2.sql"),
+        include_str!("schema/store_3.sql"),
+        include_str!("schema/store_4.sql"),
+    ],
 };
 /// `journal.db`. It is only appended to, by whole groups of records: large pages cost it fewer writes.
 pub(crate) const JOURNAL: Schema =
@@ -88,7 +93,7 @@ mod tests {
         on.pragma_update(None, "user_version", 99).unwrap();
         let newer = STORE.refuse_foreign(&on, path).unwrap_err().to_string();
         assert!(
-            newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 3)"),
+            newer.starts_with("data/store.db was written by a newer version of Reveille (schema 99, this one knows up to 4)"),
             "{newer}"
         );
     }

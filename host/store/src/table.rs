@@ -127,6 +127,7 @@ tables! {
     EVENT "incident_event" 1 changed: id Int, due_at Int, body Word;
     ACTION "action" 1 changed: id Int, incident Int, plugin Text, key Text, state Word, due_at Int, body Word;
     ONCE "once" 1 changed: key Text, at Int;
+    OBJECT "object" 2 changed: kind Word, id Text, due_at Int, body Word;
     COUNTER "counter" 1 changed: name Word, value Int;
 }
 

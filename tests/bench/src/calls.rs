@@ -6,7 +6,7 @@ use crate::figures::Figures;
 use crate::ground::{Ground, SystemClock, inbound};
 use crate::processor::own_micros;
 use crate::subject::Bodies;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use domain::alert::Alert;
 use domain::decision::Stage;
 use domain::inbound::Event;
@@ -69,7 +69,9 @@ fn per_call(dir: &Path) -> Result<Box<dyn Instance>> {
     std::fs::create_dir_all(&folder)?;
     std::fs::copy(plugins().join("rules/plugin.wasm"), folder.join("plugin.wasm"))?;
     let manifest = std::fs::read_to_string(plugins().join("rules/plugin.toml"))?;
-    std::fs::write(folder.join("plugin.toml"), format!("isolation = \"per-call\"\n{manifest}"))?;
+    let warm = "isolation = \"warm\"";
+    ensure!(manifest.contains(warm), "the rules engine's manifest says {warm}");
+    std::fs::write(folder.join("plugin.toml"), manifest.replace(warm, "isolation = \"per-call\""))?;
     let settings = RuntimeSettings::new(dir.join("per-call"), dir.join("native-cache"));
     let sandbox = Box::leak(Box::new(Sandbox::new(settings, SystemClock::start(), LateAlarm::default())?));
     instance(sandbox, &rule())

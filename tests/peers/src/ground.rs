@@ -2,7 +2,7 @@
 
 use crate::contest::Contest;
 use crate::rule::{Rule, data};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use domain::alert::{Alert, Edit};
 use domain::decision::Stage;
 use domain::inbound::{Event, Inbound, Method};
@@ -111,8 +111,9 @@ pub fn plugin(contest: &mut Contest, dir: &Path, rules: &[Rule], alert: &Alert, 
     std::fs::create_dir_all(&folder)?;
     std::fs::copy(dist().join("rules/plugin.wasm"), folder.join("plugin.wasm")).context("run `cargo xtask plugins` first")?;
     let manifest = std::fs::read_to_string(dist().join("rules/plugin.toml"))?;
-    let isolation = if per_call { "isolation = \"per-call\"\n" } else { "" };
-    std::fs::write(folder.join("plugin.toml"), format!("{isolation}{manifest}"))?;
+    let (warm, fresh) = ("isolation = \"warm\"", "isolation = \"per-call\"");
+    ensure!(manifest.contains(warm), "the rules engine's manifest says {warm}");
+    std::fs::write(folder.join("plugin.toml"), if per_call { manifest.replace(warm, fresh) } else { manifest })?;
     let sandbox = sandbox(dir, &plugins)?;
     let mut instance = instance(&sandbox, "rules", Stage::Enrich, &settings(rules).to_string())?;
     let label = |edit: Edit| match edit {

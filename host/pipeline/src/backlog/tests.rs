@@ -62,6 +62,20 @@ fn an_answer_to_what_was_before_comes_right_after_the_critical() {
     assert_eq!(drained(&mut backlog), [vec![3], vec![2], vec![1]]);
 }
 
+/// A body is read for each piece: what only repeats must not be taken apart by entity.
+#[test]
+fn repeats_come_after_all_news_and_body_by_body() {
+    let mut backlog = backlog();
+    for record in 1..=4 {
+        for (index, entity) in ["a", "b", "c"].into_iter().enumerate() {
+            let severity = if (record, entity) == (3, "c") { Severity::Critical } else { Severity::Warning };
+            backlog.add(&Event { id: DecisionId::new(JournalId(record), index), ..firing(record, entity, severity) }, NOW);
+        }
+    }
+    // `c` rises in 3 and falls in 4, which is news too; of `a` and `b` only the first reports are.
+    assert_eq!(drained(&mut backlog), [vec![1, 2, 3, 4], vec![1], vec![1], vec![2, 2], vec![3, 3], vec![4, 4]]);
+}
+
 #[test]
 fn a_wake_comes_after_everything_before_it() {
     let mut backlog = backlog();
@@ -89,7 +103,8 @@ fn a_team_that_waits_too_long_gets_a_turn_whatever_the_others_say() {
 fn a_chain_without_an_end_goes_turn_by_turn() {
     let mut backlog = backlog();
     for record in 1..=200 {
-        backlog.add(&firing(record, "db", Severity::Info), NOW);
+        let severity = if record % 2 == 0 { Severity::Info } else { Severity::Warning };
+        backlog.add(&firing(record, "db", severity), NOW);
     }
     let lengths: Vec<usize> = drained(&mut backlog).iter().map(Vec::len).collect();
     assert_eq!(lengths, [64, 64, 64, 8]);
@@ -172,7 +187,10 @@ proptest! {
         let mut clock = NOW;
         let (mut record, mut index) = (1_u64, 0_usize);
         let mut ids = Vec::new();
+        // A record is one sender's, and so of one team.
+        let mut teams: Vec<usize> = Vec::new();
         for (place, event) in events.iter().enumerate() {
+            teams.push(if index == 0 { event.team } else { teams[place - 1] });
             for _ in 0..event.pieces {
                 clock += Duration::from_millis(400);
                 // A record is handed over to the backlog whole before the next piece is asked for.
@@ -183,8 +201,8 @@ proptest! {
             let id = DecisionId::new(JournalId(record), index);
             ids.push(id);
             let entity = event.entity.map(|n| ENTITIES[n]);
-            let integration = if place % 2 == 0 { "x" } else { "y" };
-            backlog.add(&Event { id, team: TEAMS[event.team], integration, entity, sign: event.sign, bytes: place * 1000 }, clock);
+            let integration = if record.is_multiple_of(2) { "x" } else { "y" };
+            backlog.add(&Event { id, team: TEAMS[teams[place]], integration, entity, sign: event.sign, bytes: place * 1000 }, clock);
             let next_too = events.get(place + 1).is_some_and(|next| matches!(next.sign, Sign::Alert(..)));
             if event.record_goes_on && next_too { index += 1 } else { (record, index) = (record + 1, 0) }
         }
@@ -199,7 +217,7 @@ proptest! {
         prop_assert_eq!(&sorted, &ids, "each exactly once");
         for (i, one) in events.iter().enumerate() {
             for (j, other) in events.iter().enumerate().skip(i + 1) {
-                let same = one.entity.is_some() && one.entity == other.entity && one.team == other.team;
+                let same = one.entity.is_some() && one.entity == other.entity && teams[i] == teams[j];
                 let wake = other.sign == Sign::Wake;
                 prop_assert!(!(same || wake) || order[&ids[i]] < order[&ids[j]], "{i} before {j}");
             }

@@ -5,6 +5,7 @@ mod actions;
 mod alerts;
 mod house;
 mod incidents;
+mod objects;
 mod prefetch;
 pub(crate) mod read;
 
@@ -24,6 +25,7 @@ use domain::schedule::Override;
 use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
+use ports::object::{Kind, Stored};
 use ports::store::{
     ActionFilter, AuditRow, Credential, CredentialKind, DeadLetter, DeadLetterState, DecisionFilter, DecisionRow, IncidentFilter,
     StoreError, Tx, View,
@@ -322,6 +324,18 @@ impl<S: Source> View for Rows<S> {
     fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
         incidents::last_told(&self.0, user)
     }
+    fn object(&self, kind: Kind, id: &str) -> Result<Option<Stored>> {
+        objects::by_id(&self.0, kind, id)
+    }
+    fn objects(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Stored>> {
+        objects::list(&self.0, kind, after, limit)
+    }
+    fn objects_due(&self, kind: Kind, now: Millis, limit: u32) -> Result<Vec<Stored>> {
+        objects::due(&self.0, kind, now, limit)
+    }
+    fn next_object_due(&self, kind: Kind) -> Result<Option<Millis>> {
+        objects::next_due(&self.0, kind)
+    }
     fn generations(&self) -> Result<Generations> {
         self.0.all_generations()
     }
@@ -463,6 +477,13 @@ impl Tx for Rows<Writer<'_>> {
     }
     fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
         actions::forget_once(&self.0, until, limit)
+    }
+    fn put_object(&mut self, object: &Stored) -> Result<()> {
+        objects::put(&self.0, object);
+        Ok(())
+    }
+    fn delete_object(&mut self, kind: Kind, id: &str) -> Result<bool> {
+        objects::delete(&self.0, kind, id)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         Ok(house::count_generations(&self.0, partitions))

@@ -6,7 +6,7 @@ use crate::error::OpenError;
 use ports::StoreError;
 
 /// The steps, oldest first. A released step is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 /// Marks the schema as ours.
 const APPLICATION: &str = "reveille";
 /// One opening at a time.
