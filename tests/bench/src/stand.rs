@@ -16,6 +16,18 @@ pub struct Stand {
     pub server: Server,
     pub folder: PathBuf,
     started: Started,
+    // Last, so that nobody uses it any more.
+    _cleared: Cleared,
+}
+
+/// Deletes the folder at the end: all parts of a run together write more than a small disk holds.
+struct Cleared(PathBuf);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        // What stays lies in the run's own folder, which is deleted as well.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Stand {
@@ -25,7 +37,8 @@ impl Stand {
         std::fs::create_dir_all(&folder)?;
         let started = backing.start(&folder)?;
         let server = Server::set_up(&folder, &documents(), &started.toml(), Options::default());
-        let mut stand = Self { server, folder, started };
+        let cleared = Cleared(folder.clone());
+        let mut stand = Self { server, folder, started, _cleared: cleared };
         stand.server.start();
         Ok(stand)
     }
