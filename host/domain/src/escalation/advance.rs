@@ -72,8 +72,12 @@ impl Advance {
 /// the last resort, which goes on until somebody answers: as long as the incident fires, one run of it is active.
 pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) -> Advance {
     let mut out = Advance::of(run);
-    if incident.status != Status::Firing {
-        out.end(RunState::Stopped);
+    if !incident.wants(run) {
+        // Whoever was asked beside has answered: if that leaves nobody, it goes on as if this had run out.
+        match incident.status {
+            Status::Firing if run.ask.is_some() => exhaust(&mut out, incident, runs, duty),
+            _ => out.end(RunState::Stopped),
+        }
         return out;
     }
     if run.last_resort {
@@ -82,7 +86,7 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     }
     let Some(plan) = duty.plan(&run.target) else {
         out.say(LineKind::StepSkipped, format!("{} is not configured any more", capitalized(&run.target.to_string())));
-        exhaust(&mut out, runs, duty);
+        exhaust(&mut out, incident, runs, duty);
         return out;
     };
     let steps = plan.steps.len();
@@ -90,7 +94,7 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     if from >= steps {
         if run.repeat >= plan.repeat {
             out.say(LineKind::Exhausted, format!("Nobody answered {}", plan.name));
-            exhaust(&mut out, runs, duty);
+            exhaust(&mut out, incident, runs, duty);
             return out;
         }
         out.run.repeat += 1;
@@ -116,7 +120,7 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     }
     if from == 0 {
         out.say(LineKind::Exhausted, format!("{} means nobody now", capitalized(&plan.name)));
-        exhaust(&mut out, runs, duty);
+        exhaust(&mut out, incident, runs, duty);
     } else {
         out.wait(steps as u32, duty.now.plus_seconds(plan.repeat_delay_seconds.max(ROUND_SECONDS_MIN)));
     }
@@ -161,10 +165,14 @@ fn take_step(out: &mut Advance, plan: &Plan<'_>, number: u32, reach: Reach, runs
 }
 
 /// Ends the run; if it was the last active one, begins what comes after it.
-fn exhaust(out: &mut Advance, runs: &[Run], duty: &Duty<'_>) {
+fn exhaust(out: &mut Advance, incident: &Incident, runs: &[Run], duty: &Duty<'_>) {
     out.end(RunState::Exhausted);
+    // Somebody is on it: nobody else has to be found because one who was asked to help does not answer.
+    if incident.status != Status::Firing {
+        return;
+    }
     let own = out.run.id;
-    if runs.iter().any(|r| r.id != own && r.state == RunState::Active) {
+    if runs.iter().any(|r| r.id != own && r.state == RunState::Active && incident.wants(r)) {
         return;
     }
     let default: &PolicyId = &duty.installation.default_policy;
