@@ -207,9 +207,11 @@ pub struct TeamDocument {
     pub storm: Option<StormEntry>,
     /// Acknowledged for so long and not resolved, an incident fires again; one delay, or one by severity: `{critical: 1h}`. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DelayEntry")]
     pub return_after: Option<DelayEntry>,
     /// Without a new alert for so long, an incident is resolved; one delay, or one by severity. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DelayEntry")]
     pub auto_resolve_after: Option<DelayEntry>,
 }
 

@@ -18,6 +18,8 @@ pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan};
 pub const RUNS_LIMIT: usize = 64;
 /// How long after one round of the last resort the next begins.
 pub const LAST_RESORT_SECONDS: u32 = 600;
+/// How often at least somebody who was asked to help is paged again; with the time between rounds of a person without a policy, two hours.
+pub const ASK_ROUNDS: u32 = 24;
 /// The least time between two rounds of a policy, whatever it says.
 pub const ROUND_SECONDS_MIN: u32 = 1;
 /// How soon a round is done again when nobody in it could be reached.

@@ -1,7 +1,7 @@
 //! What a due run does: pages the next step that means somebody, goes round again, hands over, or stops because somebody answered.
 
 use super::plan::{Duty, Plan, Reach};
-use super::{HURRIED_ROUND_SECONDS, LAST_RESORT_SECONDS, ROUND_SECONDS_MIN, RUNS_LIMIT, Run, RunState, Target};
+use super::{ASK_ROUNDS, HURRIED_ROUND_SECONDS, LAST_RESORT_SECONDS, ROUND_SECONDS_MIN, RUNS_LIMIT, Run, RunState, Target};
 use crate::alert::Status;
 use crate::id::{PolicyId, UserId};
 use crate::incident::Incident;
@@ -92,7 +92,7 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     let steps = plan.steps.len();
     let mut from = run.step as usize;
     if from >= steps {
-        if run.repeat >= plan.repeat {
+        if run.repeat >= rounds(run, &plan) {
             out.say(LineKind::Exhausted, format!("Nobody answered {}", plan.name));
             exhaust(&mut out, incident, runs, duty);
             return out;
@@ -172,7 +172,7 @@ fn exhaust(out: &mut Advance, incident: &Incident, runs: &[Run], duty: &Duty<'_>
         return;
     }
     let own = out.run.id;
-    if runs.iter().any(|r| r.id != own && r.state == RunState::Active && incident.wants(r)) {
+    if runs.iter().any(|r| r.id != own && r.state == RunState::Active && r.ask.is_none() && incident.wants(r)) {
         return;
     }
     let default: &PolicyId = &duty.installation.default_policy;
@@ -187,6 +187,11 @@ fn exhaust(out: &mut Advance, incident: &Incident, runs: &[Run], duty: &Duty<'_>
         let reason = "all else failed".to_owned();
         out.begun.push(Begun { target, last_resort: true, next_at: duty.now, reason });
     }
+}
+
+/// How often the run does its plan again: whoever was asked to help is paged until they answer, within reason.
+fn rounds(run: &Run, plan: &Plan<'_>) -> u32 {
+    if run.ask.is_some() { plan.repeat.max(ASK_ROUNDS) } else { plan.repeat }
 }
 
 /// Runs since the incident was last answered, towards [`RUNS_LIMIT`].

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::extract::{ByLink, Caller, Filled, TheIncident};
 use crate::pages::incident::{NoteForm, Whole};
 use crate::pages::moment::Moment;
+use crate::pages::respond::asks;
 use crate::pages::view::{Day, Head, Lens, story};
 use crate::pages::{Frame, render};
 use crate::principal::Principal;
@@ -34,6 +35,8 @@ struct LinkPage {
     /// Whether they are among those on it.
     mine: bool,
     snoozed_until: Option<Moment>,
+    /// They were asked to help and have not answered.
+    asks_me: bool,
     days: Vec<Day>,
 }
 
@@ -52,6 +55,7 @@ pub async fn show(
         token: by.token,
         name: caller.user.as_ref().map(|user| lens.name(user)).unwrap_or_default(),
         mine: caller.user.as_ref().is_some_and(|user| incident.responders.contains(user)),
+        asks_me: asks(&incident, &caller),
         snoozed_until: incident.care.snoozed_until.map(|at| lens.moment(at)),
         days: story(&whole.lines, LINES, &lens),
     })
@@ -78,6 +82,16 @@ pub async fn resolve(
     by: ByLink,
 ) -> Result<Response, Problem> {
     act(&app, &caller, &incident, &by, Operation::Resolve).await
+}
+
+/// Whoever was asked to help cannot.
+pub async fn decline(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    by: ByLink,
+) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, &by, Operation::Decline).await
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -44,6 +44,7 @@ pub fn register(routes: &mut Routes) {
     routes.page("/l/{token}/acknowledge", Permission::PageLink, get(link::show).post(link::acknowledge));
     routes.page("/l/{token}/resolve", Permission::PageLink, get(link::show).post(link::resolve));
     routes.page("/l/{token}/snooze", Permission::PageLink, get(link::show).post(link::snooze));
+    routes.page("/l/{token}/decline", Permission::PageLink, get(link::show).post(link::decline));
     routes.page("/l/{token}/note", Permission::PageLink, post(link::note));
 
     routes.page("/on-call", Permission::Known, get(on_call::show));

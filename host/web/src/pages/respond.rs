@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::care::Answer;
+use domain::escalation::Target;
 use domain::incident::Incident;
 use domain::installation::Installation;
 
@@ -43,10 +44,6 @@ pub struct Arranged {
 impl Arranged {
     pub fn new(incident: &Incident, lens: &Lens, caller: &Principal) -> Self {
         let care = &incident.care;
-        let mine = |target: &domain::escalation::Target| match target {
-            domain::escalation::Target::User(user) => caller.user.as_ref() == Some(user),
-            _ => true,
-        };
         let closing = care.closing.as_ref().map(|closing| {
             let words = [closing.mark.map(domain::command::Mark::words), Some(closing.reason.as_str())];
             words.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
@@ -54,7 +51,7 @@ impl Arranged {
         Self {
             snoozed_until: care.snoozed_until.map(|at| lens.moment(at)),
             asked: care.asked.iter().map(|a| (a.target.to_string(), a.by.clone(), answer_words(a.answer))).collect(),
-            asks_me: caller.user.is_some() && care.asked.iter().any(|a| a.answer == Answer::Open && mine(&a.target)),
+            asks_me: asks(incident, caller),
             roles: care.roles.iter().map(|(role, user)| (role.clone(), lens.name(user))).collect(),
             update: care.update.as_ref().map(|u| (domain::alert::cut(&u.text, 600), u.by.clone(), lens.moment(u.at))),
             related: care.related.iter().map(related).collect(),
@@ -66,6 +63,16 @@ impl Arranged {
             tomorrow: morning(lens),
         }
     }
+}
+
+/// Whether the caller may be among those who were asked to help and have not answered.
+pub fn asks(incident: &Incident, caller: &Principal) -> bool {
+    let mine = |target: &Target| match target {
+        Target::User(user) => caller.user.as_ref() == Some(user),
+        // Whether a policy or a rotation meant them is known to the commit.
+        _ => caller.user.is_some(),
+    };
+    incident.is_open() && incident.care.asked.iter().any(|asked| asked.answer == Answer::Open && mine(&asked.target))
 }
 
 fn answer_words(answer: Answer) -> &'static str {

@@ -3,7 +3,7 @@
 use super::{Writer, alerts, read};
 use crate::codec::Number;
 use domain::id::{IncidentId, TeamId};
-use domain::incident::{Incident, Window};
+use domain::incident::Window;
 use ports::StoreError;
 use std::sync::Arc;
 
