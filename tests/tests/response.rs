@@ -128,13 +128,14 @@ fn a_reroute_pages_the_other_team_and_stops_the_first() {
     let mut story = Story::two_people();
     story.victorops("CRITICAL", "db", json!({}));
     story.settle();
+    story.pass_minutes(3);
     story.api_post("incidents/1/acknowledge", &json!({}));
     let (status, said) = story.api_post("incidents/1/reroute", &json!({ "targets": ["policy/platform"] }));
     assert_eq!((status, said["message"].as_str()), (200, Some("incident 1 is rerouted to policy platform")));
     story.settle();
     assert_eq!(story.incident(1)["status"], "firing", "it was acknowledged by those who should not have had it");
     assert_eq!(story.rings("carol").len(), 1);
-    story.pass_minutes(5);
+    story.pass_minutes(4);
     assert_eq!((story.rings("alice").len(), story.rings("bob").len()), (1, 0), "bob's step belongs to what was stopped");
     assert_eq!(count(&story, 1, "alice rerouted it to policy platform by API"), 1);
     assert_eq!(story.press(&Story::link_in(&story.rings("carol")[0]), "acknowledge"), 303);
