@@ -55,7 +55,7 @@ fn a_pressed_button_acknowledges_and_the_message_says_so() {
     assert_eq!(message.to, ALICE);
     assert!(message.text.contains("Database is down"), "{}", message.text);
     let buttons: Vec<String> = message.buttons().into_iter().map(|(text, ..)| text).collect();
-    assert_eq!(buttons, ["Acknowledge", "Resolve"]);
+    assert_eq!(buttons, ["Acknowledge", "Resolve", "Snooze 30 min"]);
     assert!(message.buttons().iter().all(|(_, _, token)| token.len() <= 40));
     let (status, answer) = press(&mut story, &message, ALICE, NOW, SIGNING_SECRET);
     assert_eq!((status, answer["text"].as_str()), (200, Some("incident 1 is acknowledged")));

@@ -2,6 +2,7 @@
 
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
+use crate::care::{self, DelayEntry};
 use crate::bundle::{Bundle, Placed, subject};
 use crate::kinds::{Document, IntegrationDocument, Kind, PolicyDocument};
 use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
@@ -189,6 +190,11 @@ fn own_rules(placed: &Placed, problems: &mut Vec<Problem>) {
                     placed.tell(&[key("members"), Segment::Index(index)], format!("`{}` is there twice", name.0), problems);
                 }
             }
+            for (field, entry) in [("return_after", &team.return_after), ("auto_resolve_after", &team.auto_resolve_after)] {
+                if entry.as_ref().is_some_and(DelayEntry::is_too_short) {
+                    placed.tell(&[key(field)], "must be at least a minute; leave it out for never", problems);
+                }
+            }
         }
         _ => {}
     }
@@ -355,7 +361,9 @@ fn people(document: &Document, made: &mut Installation) {
             let default_policy = d.default_policy.as_ref().map(|name| name.0.clone().into());
             let name = d.name.clone().unwrap_or_else(|| id.clone());
             let storm = d.storm.map(StormEntry::to_domain);
-            made.teams.insert(id.clone().into(), Team { id: id.into(), name, members: users(&d.members), default_policy, storm });
+            let care = care::rules(d.return_after.as_ref(), d.auto_resolve_after.as_ref());
+            let team = Team { id: id.clone().into(), name, members: users(&d.members), default_policy, storm, care };
+            made.teams.insert(id.into(), team);
         }
         Document::Rotation(d) => {
             let rotation = Rotation {

@@ -2,6 +2,7 @@
 
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
+use crate::care::DelayEntry;
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
 use schemars::JsonSchema;
@@ -204,6 +205,14 @@ pub struct TeamDocument {
     /// From where on its alerts are a storm; default: the installation's bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<StormEntry>,
+    /// Acknowledged for so long and not resolved, an incident fires again; one delay, or one by severity: `{critical: 1h}`. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DelayEntry")]
+    pub return_after: Option<DelayEntry>,
+    /// Without a new alert for so long, an incident is resolved; one delay, or one by severity. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DelayEntry")]
+    pub auto_resolve_after: Option<DelayEntry>,
 }
 
 /// People who take turns.

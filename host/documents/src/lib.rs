@@ -7,6 +7,7 @@
 pub mod automate;
 pub mod bounds;
 pub mod bundle;
+pub mod care;
 pub mod change;
 mod check;
 pub mod kinds;

@@ -105,9 +105,10 @@ impl Change {
             LineKind::Opened => Self::Opened,
             LineKind::Joined => Self::AlertJoined,
             LineKind::SeverityChanged => Self::SeverityChanged(incident.severity),
-            LineKind::Acknowledged => Self::Acknowledged(answerer(&line.actor)),
+            LineKind::Acknowledged | LineKind::Snoozed => Self::Acknowledged(answerer(&line.actor)),
             // Nobody gave it back: it began to fire again by itself.
             LineKind::Unacknowledged if line.actor == Actor::Host => Self::Reopened,
+            LineKind::Reopened => Self::Reopened,
             LineKind::Unacknowledged => Self::Unacknowledged,
             LineKind::Resolved => Self::Resolved,
             _ => return None,

@@ -1,6 +1,5 @@
 //! Escalation policies and how far an incident has come along one.
 
-use crate::alert::Status;
 use crate::id::{IncidentId, PolicyId, RotationId, RunId, TeamId, UserId};
 use crate::incident::Incident;
 use crate::time::Millis;
@@ -19,6 +18,8 @@ pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan};
 pub const RUNS_LIMIT: usize = 64;
 /// How long after one round of the last resort the next begins.
 pub const LAST_RESORT_SECONDS: u32 = 600;
+/// How often at least somebody who was asked to help is paged again; with the time between rounds of a person without a policy, two hours.
+pub const ASK_ROUNDS: u32 = 24;
 /// The least time between two rounds of a policy, whatever it says.
 pub const ROUND_SECONDS_MIN: u32 = 1;
 /// How soon a round is done again when nobody in it could be reached.
@@ -113,13 +114,19 @@ pub struct Run {
     /// The route plugin's part, if one chose this.
     pub cause: Option<Cause>,
     pub started_at: Millis,
+    /// Those whom it pages were asked to help, by this number of [`crate::care::Asked`].
+    #[serde(default)]
+    pub ask: Option<u32>,
+    /// [`crate::care::Care::epoch`] when it began.
+    #[serde(default)]
+    pub epoch: u32,
 }
 
 impl Run {
     /// As people should see it: the run of an answered incident is stopped, though it notices only when its next step is due.
     #[must_use]
     pub fn seen_with(mut self, incident: &Incident) -> Self {
-        if self.state == RunState::Active && incident.status != Status::Firing {
+        if self.state == RunState::Active && !incident.wants(&self) {
             self.state = RunState::Stopped;
             self.next_at = None;
         }

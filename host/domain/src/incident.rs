@@ -1,6 +1,7 @@
 //! Incidents and the entities that belong to them, as the store keeps them.
 
 use crate::alert::{Alert, Label, Link, Severity, Status};
+use crate::care::Care;
 use crate::command::Priority;
 use crate::id::{AlertId, DecisionId, IncidentId, IntegrationId, TeamId, UserId};
 use crate::time::Millis;
@@ -53,6 +54,9 @@ pub struct Incident {
     pub routed_severity: Option<Severity>,
     /// Changes with every write.
     pub version: u64,
+    /// What people arranged about it. Last, so that rows from before it can be read.
+    #[serde(default, with = "crate::care::text")]
+    pub care: Care,
 }
 
 impl Incident {

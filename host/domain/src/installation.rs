@@ -2,6 +2,7 @@
 
 use crate::action::Risk;
 use crate::alert::Label;
+use crate::care::CareRules;
 use crate::contact::Contact;
 use crate::decision::Stage;
 use crate::escalation::Policy;
@@ -46,6 +47,8 @@ pub struct Team {
     pub default_policy: Option<PolicyId>,
     /// `None`: the installation's.
     pub storm: Option<StormBounds>,
+    /// What the host does about its incidents by itself.
+    pub care: CareRules,
 }
 
 /// A row of the service catalog.

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod alert;
 pub mod automation;
+pub mod care;
 pub mod command;
 pub mod contact;
 pub mod decision;

@@ -47,6 +47,17 @@ pub enum LineKind {
     ActionRefused,
     ActionDone,
     ActionFailed,
+    Snoozed,
+    Reopened,
+    Rerouted,
+    ResponderAsked,
+    ResponderDeclined,
+    RoleSet,
+    Informed,
+    Linked,
+    Merged,
+    Split,
+    Marked,
 }
 
 impl LineKind {
@@ -80,6 +91,17 @@ impl LineKind {
             Self::ActionRefused => "action-refused",
             Self::ActionDone => "action-done",
             Self::ActionFailed => "action-failed",
+            Self::Snoozed => "snoozed",
+            Self::Reopened => "reopened",
+            Self::Rerouted => "rerouted",
+            Self::ResponderAsked => "responder-asked",
+            Self::ResponderDeclined => "responder-declined",
+            Self::RoleSet => "role-set",
+            Self::Informed => "informed",
+            Self::Linked => "linked",
+            Self::Merged => "merged",
+            Self::Split => "split",
+            Self::Marked => "marked",
         }
     }
 }

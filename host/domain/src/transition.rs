@@ -4,15 +4,21 @@
 //! which ones and why, and writes those in one transaction. Whatever is not said here does not happen to an incident at the commit.
 
 mod alert;
+mod closing;
 mod command;
 mod lines;
+mod moving;
 mod notice;
+mod people;
+mod resting;
 mod wake;
 
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod response_cases;
 #[cfg(test)]
 mod world;
 
@@ -22,10 +28,12 @@ pub use notice::{RETRIGGER_SECONDS, note, notice_key};
 pub use wake::wake;
 
 use crate::alert::{DETAILS_LIMIT_BYTES, LINKS_LIMIT, Severity, Status};
+use crate::care::Answer;
 use crate::command::Actor;
 use crate::decision::Outcome;
+use crate::escalation::Target;
 use crate::expiry::Availability;
-use crate::id::{AlertId, IncidentId};
+use crate::id::{AlertId, IncidentId, UserId};
 use crate::incident::{AlertState, Incident, Window};
 use crate::time::Millis;
 use crate::timeline::{Cause, Line, LineKind};
@@ -49,6 +57,12 @@ pub struct Ground {
     pub window: Option<Window>,
     /// The firing alerts that wait under the key; needed only where a threshold is about to be reached.
     pub waiting: Vec<AlertState>,
+    /// The alerts on the incident that a command means, where it moves or counts them; at most [`crate::care::MOVED_LIMIT`] and one more.
+    pub alerts: Vec<AlertState>,
+    /// The keys of incidents that were merged into the one that a command means, with the open incident of each.
+    pub keys: Vec<(String, Option<IncidentId>)>,
+    /// For whose call for help the actor of a command was paged, by [`crate::care::Asked::number`].
+    pub paged: Vec<u32>,
 }
 
 impl Ground {
@@ -92,6 +106,12 @@ pub struct Change {
     /// Those of [`Ground::incidents`] that changed, each once.
     pub incidents: Vec<IncidentId>,
     pub lines: Vec<(IncidentId, Line)>,
+    /// Those of [`Ground::alerts`] that changed.
+    pub moved: Vec<AlertId>,
+    /// Keys whose new alerts join another incident from now on.
+    pub keys: Vec<(String, IncidentId)>,
+    /// Stakeholders are to be told.
+    pub informs: bool,
 }
 
 impl Change {
@@ -105,6 +125,9 @@ impl Change {
             open: false,
             incidents: Vec::new(),
             lines: Vec::new(),
+            moved: Vec::new(),
+            keys: Vec::new(),
+            informs: false,
         }
     }
 }
@@ -183,6 +206,10 @@ impl<'a> Transition<'a> {
             incident.status = Status::Resolved;
             incident.resolved_at = Some(at);
             incident.route_due = false;
+            incident.care.snoozed_until = None;
+            for asked in incident.care.asked.iter_mut().filter(|asked| asked.answer == Answer::Open) {
+                asked.answer = Answer::Over;
+            }
         }
         if self.ground.open == Some(id) {
             self.set_open(None);
@@ -192,18 +219,24 @@ impl<'a> Transition<'a> {
 
     fn acknowledge(&mut self, id: IncidentId, text: String, actor: Actor) {
         let at = self.at();
+        let paged = self.ground.paged.clone();
         if let Some(incident) = self.touch(id) {
             if incident.status != Status::Acknowledged {
                 incident.status = Status::Acknowledged;
                 incident.acknowledged_at = Some(at);
                 incident.acknowledged_severity = Some(incident.severity);
                 // Somebody is on it: what was not routed yet pages nobody; a higher severity or giving it back routes it again.
-                incident.route_due = false;
+                incident.route_due &= incident.care.asked.iter().any(|asked| asked.answer == Answer::Open);
             }
+            incident.care.snoozed_until = None;
+            incident.care.confirmed_at = Some(at);
             if let Actor::User(user, _) = &actor
                 && !incident.responders.contains(user)
             {
                 incident.responders.push(user.clone());
+            }
+            if let Actor::User(user, _) = &actor {
+                accept(incident, user, &paged);
             }
         }
         self.line(id, LineKind::Acknowledged, text, actor, None);
@@ -217,6 +250,19 @@ fn fire_again(incident: &mut Incident) {
     incident.acknowledged_severity = None;
     incident.responders.clear();
     incident.route_due = true;
+    incident.care.snoozed_until = None;
+    incident.care.confirmed_at = None;
+    incident.care.epoch = incident.care.epoch.saturating_add(1);
+}
+
+/// Whoever was asked to help, by name or because this call for help paged them, is on it.
+fn accept(incident: &mut Incident, user: &UserId, paged: &[u32]) {
+    for asked in incident.care.asked.iter_mut().filter(|asked| asked.answer == Answer::Open) {
+        if asked.target == Target::User(user.clone()) || paged.contains(&asked.number) {
+            asked.answer = Answer::Accepted;
+            asked.user = Some(user.clone());
+        }
+    }
 }
 
 /// Keeps of the incident's labels those that this alert has too, and adds its links.

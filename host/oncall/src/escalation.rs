@@ -150,6 +150,9 @@ fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), Sto
         reason,
         cause: by.cause.clone(),
         started_at: now,
+        // What an escalation hands over to when it ends is no call for help any more.
+        ask: by.ask.filter(|_| by.state == RunState::Active),
+        epoch: by.epoch,
     };
     tx.put_run(&run)
 }
@@ -237,6 +240,8 @@ mod tests {
             reason: String::new(),
             cause: None,
             started_at: Millis(0),
+            ask: None,
+            epoch: 0,
         };
         assert_eq!(key(&run(7), 1, 2, &"alice".into(), 0, 3), "7-7-1-2-alice-0-3");
         let long = "somebody.with-a-very-long-name@an-organisation-with-a-long-name.example";

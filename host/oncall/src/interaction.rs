@@ -164,22 +164,16 @@ impl Interactions {
     }
 
     async fn audit(&self, actor: &Actor, operation: &Operation, incident: Option<IncidentId>, integration: &Integration) {
-        let action = match operation {
-            Operation::Acknowledge => "incident.acknowledge",
-            Operation::Unacknowledge => "incident.unacknowledge",
-            Operation::Resolve => "incident.resolve",
-            Operation::AddNote(_) => "incident.note",
-            Operation::SetPriority(_) => "incident.priority",
-        };
+        let action = format!("incident.{}", operation.as_str());
         let actor = match actor {
             Actor::User(user, way) => format!("user {user} by {way}"),
             _ => format!("integration {}", integration.id),
         };
         let subject = incident.map_or_else(|| "incident of an entity".to_owned(), |id| format!("incident {id}"));
         let details = format!("at integration {}", integration.id);
-        let row = AuditRow { id: domain::id::AuditId(0), at: self.house.now(), actor, action: action.to_owned(), subject, details };
+        let row = AuditRow { id: domain::id::AuditId(0), at: self.house.now(), actor, action, subject, details };
         if let Err(error) = self.house.parts.store.write(move |tx| tx.add_audit(&row)).await {
-            tracing::error!(%error, action, "a command was done, but its audit row could not be written");
+            tracing::error!(%error, "a command was done, but its audit row could not be written");
         }
     }
 

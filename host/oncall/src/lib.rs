@@ -1,8 +1,8 @@
 //! People, time and effects after an incident exists: reconcilers over the store.
 //!
-//! Five loops, each woken by a signal, by its period and by the next due time, decide from stored rows only: router asks who
+//! Six loops, each woken by a signal, by its period and by the next due time, decide from stored rows only: router asks who
 //! has to know, escalation pages step by step until somebody answers, delivery makes sure that a page arrives, automation asks what
-//! should be done, and actions does it. A restart is no special case of theirs. What people answer from outside comes in through
+//! should be done, actions does it, and timers wakes what was to rest for a while. A restart is no special case of theirs. What people answer from outside comes in through
 //! [`Interactions`].
 
 mod actions;
@@ -19,7 +19,10 @@ mod oncall;
 mod reconciler;
 pub mod roster;
 mod router;
+mod timers;
+mod wanted;
 
 pub use interaction::{Heard, Interactions};
 pub use links::{Link, LinkError, LinkSigner};
 pub use oncall::{OnCall, Parts};
+pub use router::exists;

@@ -10,6 +10,8 @@ use thiserror::Error;
 
 /// How long a page's link works, in seconds.
 pub const LINK_SECONDS: u32 = 24 * 3600;
+/// How long the button for it in a message snoozes, in minutes.
+pub const SNOOZE_MINUTES: u32 = 30;
 
 /// Sets these signatures apart from whatever else might be signed with the same key.
 const PURPOSE: &[u8] = b"reveille page link 1\0";
@@ -40,10 +42,12 @@ pub struct Link {
 pub enum Answer {
     Acknowledge = 1,
     Resolve = 2,
+    /// For [`SNOOZE_MINUTES`].
+    Snooze = 3,
 }
 
 impl Answer {
-    const ALL: [Self; 2] = [Self::Acknowledge, Self::Resolve];
+    const ALL: [Self; 3] = [Self::Acknowledge, Self::Resolve, Self::Snooze];
 }
 
 /// What the token of a choice stands for: one answer about one incident. Who gives it has to be known by other means.

@@ -1,6 +1,6 @@
 //! What a person is told: the view of an incident that plugins get, the page to render, and the host's own plain text.
 
-use crate::links::{Answer, Chosen, LINK_SECONDS, Link, LinkSigner};
+use crate::links::{Answer, Chosen, LINK_SECONDS, Link, LinkSigner, SNOOZE_MINUTES};
 use domain::alert::cut;
 use domain::id::IncidentId;
 use domain::inbound::Method;
@@ -77,7 +77,8 @@ fn choices(row: &Outbox, context: &Context<'_>) -> Vec<Choice> {
     let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS) };
     let url = format!("{}/l/{}", context.public_url, context.links.sign(&link));
     let token = |answer| context.links.sign_choice(&Chosen { incident, answer, expires_at: link.expires_at });
-    [("Acknowledge", "acknowledge", Answer::Acknowledge), ("Resolve", "resolve", Answer::Resolve)]
+    let snooze = format!("Snooze {SNOOZE_MINUTES} min");
+    [("Acknowledge", "acknowledge", Answer::Acknowledge), ("Resolve", "resolve", Answer::Resolve), (&*snooze, "snooze", Answer::Snooze)]
         .map(|(text, what, answer)| Choice { text: text.to_owned(), token: token(answer), url: format!("{url}/{what}") })
         .into()
 }

@@ -3,7 +3,7 @@
 use crate::answer::CommandOutcome;
 use crate::rows::{Rows, Spare, Wanted};
 use domain::alert::Status;
-use domain::command::{Command, Notice, Subject};
+use domain::command::Notice;
 use domain::decision::{Decision, Outcome};
 use domain::expiry::Availability;
 use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
@@ -79,6 +79,10 @@ pub struct Committed {
     pub answered: bool,
     pub next_wake: Option<Millis>,
     pub dead_letters: bool,
+    /// Messages wait to be sent.
+    pub messages: bool,
+    /// An incident has a new timer.
+    pub timers: bool,
     /// Automation plugins are to be told something.
     pub automation: bool,
     pub outcomes: Vec<(&'static str, u64)>,
@@ -101,9 +105,9 @@ pub struct Heat {
 
 /// The items of one transaction at work.
 pub struct Batch<'t> {
-    rows: Rows<'t>,
-    availability: &'t Availability,
-    committed: Committed,
+    pub(crate) rows: Rows<'t>,
+    pub(crate) availability: &'t Availability,
+    pub(crate) committed: Committed,
     state: Vec<Touch>,
 }
 
@@ -194,6 +198,7 @@ impl<'t> Batch<'t> {
         self.committed.changed = std::mem::take(&mut self.rows.changed);
         self.committed.route = self.rows.route;
         self.committed.next_wake = self.rows.next_wake;
+        self.committed.timers = self.rows.timers;
         self.committed.spare = self.rows.spare;
         Ok(self.committed)
     }
@@ -335,31 +340,6 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    fn obey(&mut self, command: &Command, team: Option<&TeamId>, at: Millis) -> Result<Said, StoreError> {
-        let id = match (&command.subject, team) {
-            (Subject::Incident(id), _) => Some(*id),
-            (Subject::Entity(entity), Some(team)) => self.rows.alert(team, entity)?.and_then(recorded),
-            (Subject::Entity(_), None) => None,
-        };
-        let owner = match id {
-            Some(id) => self.rows.tx.incident(id)?.map(|incident| incident.team),
-            None => None,
-        };
-        // An incident that this very transaction opened is in no row yet: then the sender's team is its owner.
-        let owner = owner.or_else(|| team.cloned()).unwrap_or_default();
-        // A sender's commands stay within its team.
-        let id = id.filter(|_| team.is_none_or(|team| *team == owner));
-        let wanted = Wanted { team: &owner, entity: None, key: None, incident: id, threshold: None };
-        let mut said = None;
-        let (outcome, _) = self.change(wanted, false, at, |ground, moment| {
-            let (change, words) = transition::obey(ground, command, id, moment);
-            said = Some(words);
-            change
-        })?;
-        self.committed.answered |= matches!(outcome, Outcome::Acknowledged | Outcome::Resolved);
-        Ok(said.unwrap_or_else(|| Said::Refused("nothing was done".to_owned())))
-    }
-
     fn dead_letter(
         &mut self,
         id: DecisionId,
@@ -412,7 +392,8 @@ impl<'t> Batch<'t> {
     }
 }
 
-fn recorded(state: &AlertState) -> Option<IncidentId> {
+/// The incident that an alert is recorded on.
+pub(crate) fn recorded(state: &AlertState) -> Option<IncidentId> {
     state.incident
 }
 

@@ -338,8 +338,8 @@ fn words_of(record: &Record, index: usize) -> (&str, &str, Option<&str>, Sign) {
 /// Where a sender's command would bring its alert.
 fn wanted(operation: &Operation) -> Status {
     match operation {
-        Operation::Resolve => Status::Resolved,
-        Operation::Acknowledge => Status::Acknowledged,
-        Operation::Unacknowledge | Operation::AddNote(_) | Operation::SetPriority(_) => Status::Firing,
+        Operation::Resolve | Operation::ResolveAs(..) | Operation::AutoResolve(_) => Status::Resolved,
+        Operation::Acknowledge | Operation::Take | Operation::Snooze(_) => Status::Acknowledged,
+        _ => Status::Firing,
     }
 }

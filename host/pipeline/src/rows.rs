@@ -1,8 +1,11 @@
 //! The rows that one commit touches: each is read once and written once, however many items change it.
 
+use crate::timers;
 use domain::action::Change as Happened;
 use domain::alert::Status;
 use domain::automation::QueuedEvent;
+use domain::care::MOVED_LIMIT;
+use domain::command::Operation;
 use domain::id::{AlertId, IncidentId, TeamId};
 use domain::incident::{AlertState, Incident, Window};
 use domain::time::Millis;
@@ -11,6 +14,9 @@ use domain::transition::{Change, Ground};
 use ports::hot::{WindowKey, WindowRow};
 use ports::{Snapshot, StoreError, Tx};
 use std::collections::{BTreeSet, HashMap};
+
+/// Most alerts that are counted when an incident is opened again.
+const COUNTED_LIMIT: u32 = 10_000;
 
 /// Ids that were drawn and not used yet, so that numbers have no gaps.
 #[derive(Debug, Clone, Copy, Default)]
@@ -98,13 +104,15 @@ pub struct Rows<'t> {
     open: Table<IncidentId>,
     incidents: HashMap<IncidentId, Slot<Incident>>,
     lines: Vec<(IncidentId, Line)>,
-    snapshot: &'t Snapshot,
+    pub snapshot: &'t Snapshot,
     /// What automation plugins are to be told: the incident, the plugin, when, and what.
     events: Vec<(IncidentId, String, Millis, Happened)>,
     /// The earliest time at which an alert that changed has to be looked at again.
     pub next_wake: Option<Millis>,
     pub changed: BTreeSet<IncidentId>,
     pub route: bool,
+    /// A timer was written.
+    pub timers: bool,
 }
 
 impl<'t> Rows<'t> {
@@ -123,6 +131,7 @@ impl<'t> Rows<'t> {
             next_wake: None,
             changed: BTreeSet::new(),
             route: false,
+            timers: false,
         }
     }
 
@@ -171,6 +180,38 @@ impl<'t> Rows<'t> {
             let row = self.tx.alert(team, entity)?;
             self.alerts.put(team, entity, row, false);
         }
+        Ok(())
+    }
+
+    /// An incident as this transaction has left it so far.
+    pub fn incident(&mut self, id: IncidentId) -> Result<Option<&Incident>, StoreError> {
+        if !self.incidents.contains_key(&id) {
+            let row = self.tx.incident(id)?;
+            self.incidents.insert(id, Slot { row, dirty: false });
+        }
+        Ok(self.incidents.get(&id).and_then(|slot| slot.row.as_ref()))
+    }
+
+    /// What a command about `id` needs besides: the incident that it names, the alerts that it moves or counts, and whose keys follow them.
+    pub fn take_further(&mut self, ground: &mut Ground, team: &TeamId, id: IncidentId, operation: &Operation) -> Result<(), StoreError> {
+        let limit = match operation {
+            Operation::Merge(_) | Operation::Split(..) => MOVED_LIMIT + 1,
+            Operation::Reopen => COUNTED_LIMIT,
+            _ => return Ok(()),
+        };
+        if let Operation::Merge(target) = operation {
+            if ground.incident(*target).is_none() {
+                ground.incidents.extend(self.take_incident(*target)?);
+            }
+            let keys = ground.incident(id).map(|incident| incident.care.keys.clone()).unwrap_or_default();
+            for key in keys {
+                let open = self.open(team, &key)?;
+                ground.keys.push((key, open));
+            }
+        }
+        // The store answers from its rows: what this transaction changed so far has to be among them.
+        self.write_alerts()?;
+        ground.alerts = self.tx.alerts_of(id, limit)?;
         Ok(())
     }
 
@@ -283,6 +324,13 @@ impl<'t> Rows<'t> {
         if change.open {
             self.open.put(team, &key, ground.open, true);
         }
+        for (key, target) in change.keys {
+            self.open.put(team, &key, Some(target), true);
+        }
+        for state in ground.alerts.into_iter().filter(|state| change.moved.contains(&state.id)) {
+            let (team, entity) = (state.team.clone(), state.entity.clone());
+            self.alerts.put(&team, &entity, Some(state), true);
+        }
         if window {
             self.windows.put(team, &key, ground.window, change.window);
         }
@@ -326,6 +374,8 @@ impl<'t> Rows<'t> {
         changed.sort_by_key(|slot| slot.row.as_ref().map(|incident| incident.id));
         for incident in changed.into_iter().filter_map(|slot| slot.row.as_mut()) {
             incident.version += 1;
+            let rules = timers::rules(incident, &self.snapshot.installation);
+            self.timers |= timers::keep(self.tx, incident, &rules)?;
             self.tx.put_incident(incident)?;
         }
         for (team, key, slot) in self.open.dirty() {

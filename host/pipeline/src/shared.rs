@@ -143,6 +143,12 @@ impl Shared {
         if committed.answered {
             self.wakes.escalation.notify_one();
         }
+        if committed.messages {
+            self.wakes.delivery.notify_one();
+        }
+        if committed.timers {
+            self.wakes.timers.notify_one();
+        }
         if committed.automation {
             self.wakes.automation.notify_one();
         }

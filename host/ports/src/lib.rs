@@ -10,6 +10,7 @@ pub mod object;
 pub mod plugin;
 pub mod snapshot;
 pub mod store;
+pub mod timer;
 pub mod wake;
 
 pub use alarm::Alarm;

@@ -4,13 +4,12 @@ use crate::bindings::v1_0::exports::reveille::plugin::interact as wire;
 use crate::bindings::v1_0::reveille::plugin::types;
 use crate::lift::{Lift, REASON_LIMIT_BYTES, priority};
 use domain::alert::{DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES};
+use domain::care::TARGETS_LIMIT;
 use domain::interaction::{About, COMMANDS_LIMIT, Interaction, Receipt, Said, Wish};
 use ports::CallFailure;
 
 /// Most pieces of news of one request.
 const RECEIPTS_LIMIT: usize = 100;
-/// Most targets that an incident is handed to.
-const TARGETS_LIMIT: usize = 16;
 
 type Lifted<T> = Result<T, CallFailure>;
 

@@ -6,6 +6,7 @@ use crate::lift::{Lift, REASON_LIMIT_BYTES, URL_LIMIT_BYTES, is_reserved, priori
 use domain::alert::{
     Alert, DETAILS_LIMIT_BYTES, LABEL_NAME_LIMIT_BYTES, LABEL_VALUE_LIMIT_BYTES, LABELS_LIMIT, Label, SUMMARY_LIMIT_BYTES,
 };
+use domain::care::TARGETS_LIMIT;
 use domain::command::{Actor, Command, Operation, Subject};
 use domain::id::{IncidentId, IntegrationId};
 use domain::inbound::{Change, EVENTS_LIMIT, Event, Heartbeat, Inbound, Normalized, Refusal, Reply};
@@ -65,7 +66,7 @@ impl Lift {
                 labels: self.labels(change.labels)?,
                 links: self.links(change.links)?,
             }),
-            wire::Event::Command(command) => Event::Command(self.command(command)?),
+            wire::Event::Command(command) => Event::Command(self.command(command, inbound)?),
         })
     }
 
@@ -101,7 +102,7 @@ impl Lift {
     }
 
     /// Without an actor it is the integration's own, which is not known here: the empty id, for the front door to fill in.
-    fn command(&mut self, command: types::Command) -> Lifted<Command> {
+    fn command(&mut self, command: types::Command, inbound: &Inbound) -> Lifted<Command> {
         let later = |what: &str| CallFailure::Internal(format!("gave the command `{what}`, which this host does not carry out yet"));
         let subject = match command.subject {
             types::Subject::Incident(id) => {
@@ -121,9 +122,9 @@ impl Lift {
             types::Operation::Resolve => Operation::Resolve,
             types::Operation::AddNote(note) => Operation::AddNote(self.text(note, DETAILS_LIMIT_BYTES)?),
             types::Operation::SetPriority(value) => Operation::SetPriority(priority(value)),
-            types::Operation::SnoozeSeconds(_) => return Err(later("snooze-seconds")),
-            types::Operation::Reroute(_) => return Err(later("reroute")),
-            types::Operation::AddResponder(_) => return Err(later("add-responder")),
+            types::Operation::SnoozeSeconds(seconds) => Operation::Snooze(inbound.received_at.plus_seconds(seconds)),
+            types::Operation::Reroute(targets) => Operation::Reroute(self.list(targets, TARGETS_LIMIT, "targets", Self::target)?),
+            types::Operation::AddResponder(target) => Operation::AddResponders(vec![self.target(target)?]),
             types::Operation::Choose(_) => return Err(later("choose")),
         };
         Ok(Command { subject, actor, operation })

@@ -11,7 +11,7 @@ mod jobs;
 mod journal;
 mod objects;
 mod pages;
-mod samples;
+pub(crate) mod samples;
 mod state;
 
 use ports::store::{StoreError, Tx, View};

@@ -202,4 +202,19 @@ mod tests {
         let expected = [&[0xac, 0x02, 5, 4][..], b"shop", &[2], b"db", &[3]].concat();
         assert_eq!((packed, RECORD_VERSION), (expected, 1));
     }
+
+    /// What older versions journaled keeps its place in the list of operations, and what is new comes after: the version stays.
+    #[test]
+    fn operations_keep_their_places() {
+        use domain::command::{Actor, Command, Operation, Priority, Subject};
+        use domain::id::IncidentId;
+        let packed = |operation| {
+            let command = Command { subject: Subject::Incident(IncidentId(7)), actor: Actor::Host, operation };
+            postcard::to_stdvec(&Record { received_at: Millis(0), entry: Entry::Command(command) }).unwrap()
+        };
+        // The fourth kind of record, an incident by its number, the fourth kind of actor; then the operation and what it holds.
+        assert_eq!(packed(Operation::SetPriority(Priority::P1)), [0, 3, 0, 7, 3, 4, 0]);
+        assert_eq!(packed(Operation::Snooze(Millis(1))), [0, 3, 0, 7, 3, 5, 2]);
+        assert_eq!(packed(Operation::Merge(IncidentId(9))), [0, 3, 0, 7, 3, 19, 9]);
+    }
 }

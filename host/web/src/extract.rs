@@ -106,6 +106,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
     }
 }
 
+/// A JSON body, or none at all.
+pub struct SentOrNothing<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for SentOrNothing<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = bytes(request, state).await?;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(None));
+        }
+        serde_json::from_slice(&body).map(|sent| Self(Some(sent))).map_err(|error| {
+            Problem::bad_request(format!("The body is not the JSON that is wanted here: {error}."), "See /api/v1/openapi.json.")
+        })
+    }
+}
+
 /// A form.
 pub struct Filled<T>(pub T);
 

@@ -256,13 +256,19 @@ async fn path_value(parts: &mut request::Parts, name: &str) -> Option<String> {
 async fn incident_of(app: &App, principal: &Principal, action: Action, parts: &mut request::Parts) -> Result<Incident, Problem> {
     let missing = || Problem::not_found("incident");
     let id: u64 = path_value(parts, "id").await.and_then(|id| id.parse().ok()).ok_or_else(missing)?;
+    incident_by(app, principal, action, IncidentId(id)).await
+}
+
+/// An incident to which the caller may do that; for handlers that name more of them than the one in the path.
+pub async fn incident_by(app: &App, principal: &Principal, action: Action, id: IncidentId) -> Result<Incident, Problem> {
+    let missing = || Problem::not_found("incident");
     // Whoever was paged may see and answer, also when a route crossed the border of teams; a token stays within its scope.
     let paged = principal.user.clone().filter(|_| matches!(principal.way, Way::Session { .. }));
     let found = app
         .parts
         .store
         .view(move |view| {
-            let Some(incident) = view.incident(IncidentId(id))? else { return Ok(None) };
+            let Some(incident) = view.incident(id)? else { return Ok(None) };
             let asked = match &paged {
                 Some(user) => {
                     incident.responders.contains(user) || view.outbox_of(incident.id)?.iter().any(|row| row.user.as_ref() == Some(user))

@@ -1,7 +1,7 @@
 //! What a due run does: pages the next step that means somebody, goes round again, hands over, or stops because somebody answered.
 
 use super::plan::{Duty, Plan, Reach};
-use super::{HURRIED_ROUND_SECONDS, LAST_RESORT_SECONDS, ROUND_SECONDS_MIN, RUNS_LIMIT, Run, RunState, Target};
+use super::{ASK_ROUNDS, HURRIED_ROUND_SECONDS, LAST_RESORT_SECONDS, ROUND_SECONDS_MIN, RUNS_LIMIT, Run, RunState, Target};
 use crate::alert::Status;
 use crate::id::{PolicyId, UserId};
 use crate::incident::Incident;
@@ -72,8 +72,12 @@ impl Advance {
 /// the last resort, which goes on until somebody answers: as long as the incident fires, one run of it is active.
 pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) -> Advance {
     let mut out = Advance::of(run);
-    if incident.status != Status::Firing {
-        out.end(RunState::Stopped);
+    if !incident.wants(run) {
+        // Whoever was asked beside has answered: if that leaves nobody, it goes on as if this had run out.
+        match incident.status {
+            Status::Firing if run.ask.is_some() => exhaust(&mut out, incident, runs, duty),
+            _ => out.end(RunState::Stopped),
+        }
         return out;
     }
     if run.last_resort {
@@ -82,15 +86,15 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     }
     let Some(plan) = duty.plan(&run.target) else {
         out.say(LineKind::StepSkipped, format!("{} is not configured any more", capitalized(&run.target.to_string())));
-        exhaust(&mut out, runs, duty);
+        exhaust(&mut out, incident, runs, duty);
         return out;
     };
     let steps = plan.steps.len();
     let mut from = run.step as usize;
     if from >= steps {
-        if run.repeat >= plan.repeat {
+        if run.repeat >= rounds(run, &plan) {
             out.say(LineKind::Exhausted, format!("Nobody answered {}", plan.name));
-            exhaust(&mut out, runs, duty);
+            exhaust(&mut out, incident, runs, duty);
             return out;
         }
         out.run.repeat += 1;
@@ -116,7 +120,7 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>) ->
     }
     if from == 0 {
         out.say(LineKind::Exhausted, format!("{} means nobody now", capitalized(&plan.name)));
-        exhaust(&mut out, runs, duty);
+        exhaust(&mut out, incident, runs, duty);
     } else {
         out.wait(steps as u32, duty.now.plus_seconds(plan.repeat_delay_seconds.max(ROUND_SECONDS_MIN)));
     }
@@ -161,10 +165,14 @@ fn take_step(out: &mut Advance, plan: &Plan<'_>, number: u32, reach: Reach, runs
 }
 
 /// Ends the run; if it was the last active one, begins what comes after it.
-fn exhaust(out: &mut Advance, runs: &[Run], duty: &Duty<'_>) {
+fn exhaust(out: &mut Advance, incident: &Incident, runs: &[Run], duty: &Duty<'_>) {
     out.end(RunState::Exhausted);
+    // Somebody is on it: nobody else has to be found because one who was asked to help does not answer.
+    if incident.status != Status::Firing {
+        return;
+    }
     let own = out.run.id;
-    if runs.iter().any(|r| r.id != own && r.state == RunState::Active) {
+    if runs.iter().any(|r| r.id != own && r.state == RunState::Active && r.ask.is_none() && incident.wants(r)) {
         return;
     }
     let default: &PolicyId = &duty.installation.default_policy;
@@ -179,6 +187,11 @@ fn exhaust(out: &mut Advance, runs: &[Run], duty: &Duty<'_>) {
         let reason = "all else failed".to_owned();
         out.begun.push(Begun { target, last_resort: true, next_at: duty.now, reason });
     }
+}
+
+/// How often the run does its plan again: whoever was asked to help is paged until they answer, within reason.
+fn rounds(run: &Run, plan: &Plan<'_>) -> u32 {
+    if run.ask.is_some() { plan.repeat.max(ASK_ROUNDS) } else { plan.repeat }
 }
 
 /// Runs since the incident was last answered, towards [`RUNS_LIMIT`].

@@ -40,7 +40,7 @@ fn installation(users: Vec<User>, policies: Vec<Policy>) -> Installation {
         turn: Turn::Weeks(1),
         starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None };
+    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None, care: crate::care::CareRules::default() };
     Installation {
         users: users.into_iter().map(|u| (u.id.clone(), u)).collect(),
         teams: [(team.id.clone(), team)].into(),
@@ -80,6 +80,7 @@ pub(super) fn incident(status: Status) -> Incident {
         route_due: false,
         routed_severity: None,
         version: 1,
+        care: crate::care::Care::default(),
     }
 }
 
@@ -96,6 +97,8 @@ fn run(id: u64, target: Target, next_at: Millis) -> Run {
         reason: String::new(),
         cause: None,
         started_at: next_at,
+        ask: None,
+        epoch: 0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Change, FOREVER, Ground, LISTED_ENTITIES_LIMIT, Moment, Transition, lines, place, share};
 use crate::alert::{Alert, Severity, Status};
+use crate::care::Care;
 use crate::command::Actor;
 use crate::decision::{Decision, Grouping, NoteKind, Outcome, StageNote, Threshold, Verdict};
 use crate::id::{DecisionId, IncidentId, IntegrationId, Revision, TeamId};
@@ -448,5 +449,6 @@ fn new_incident(id: IncidentId, at: Millis, report: &Report<'_>) -> Incident {
         route_due: true,
         routed_severity: None,
         version: 0,
+        care: Care::default(),
     }
 }

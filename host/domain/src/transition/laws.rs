@@ -48,6 +48,10 @@ fn input() -> impl Strategy<Value = Input> {
         2 => (0..3_usize, 1..5_u64).prop_map(|(which, id)| {
             Input::Obey([Operation::Acknowledge, Operation::Unacknowledge, Operation::Resolve][which].clone(), id)
         }),
+        2 => (0..4_usize, 1..5_u64, 1..5_u64).prop_map(|(which, id, other)| {
+            let moved = vec![AlertId(other)];
+            Input::Obey([Operation::Reopen, Operation::Merge(IncidentId(other)), Operation::Split(moved, None), Operation::Take][which].clone(), id)
+        }),
         1 => any::<bool>().prop_map(Input::Notice),
         2 => (1..60_u32).prop_map(Input::Later),
     ]

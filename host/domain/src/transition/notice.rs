@@ -2,6 +2,7 @@
 
 use super::{Change, Ground, Moment, Transition, fire_again, lines};
 use crate::alert::{Severity, Status};
+use crate::care::Care;
 use crate::command::{Actor, Notice};
 use crate::decision::Outcome;
 use crate::id::TeamId;
@@ -63,6 +64,7 @@ impl Transition<'_> {
             route_due: true,
             routed_severity: None,
             version: 0,
+            care: Care::default(),
         });
         self.change.incidents.push(id);
         self.set_open(Some(id));

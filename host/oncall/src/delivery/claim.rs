@@ -2,12 +2,13 @@
 
 use super::LEASE_MS;
 use crate::house::line;
+use crate::wanted::is_wanted;
 use domain::alert::Status;
 use domain::id::{IncidentId, OutboxId};
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::time::Millis;
 use domain::timeline::LineKind;
-use ports::{StoreError, Tx};
+use ports::{StoreError, Tx, View};
 
 /// Rows read at once to find claims of a former process.
 const RELEASE_LIMIT: u32 = 10_000;
@@ -26,12 +27,12 @@ pub fn claim(tx: &mut dyn Tx, ids: &[OutboxId], now: Millis) -> Result<Claimed, 
     let mut claimed = Claimed::default();
     for id in ids {
         let Some(mut row) = tx.outbox(*id)?.filter(|row| is_due(row, now)) else { continue };
-        if let Some((incident, status)) = answered(tx, &row)? {
+        if let Some((incident, why)) = unwanted(tx.as_view(), &row)? {
             row.state = OutboxState::Cancelled;
             row.next_at = None;
             tx.put_outbox(&row)?;
             let person = row.user.as_ref().map_or(row.contact.address.as_str(), |user| user.as_str());
-            let text = format!("Page to {person} by {} left out: the incident is {}", row.contact.kind, status.as_str());
+            let text = format!("Page to {person} by {} left out: {why}", row.contact.kind);
             tx.add_line(incident, &line(now, LineKind::PageCancelled, text, None))?;
             claimed.cancelled.push(incident);
         } else {
@@ -49,10 +50,18 @@ fn is_due(row: &Outbox, now: Millis) -> bool {
     matches!(row.state, OutboxState::Queued | OutboxState::Sending) && row.next_at.is_some_and(|at| at <= now)
 }
 
-/// The incident of an escalation's message, if it does not fire any more.
-fn answered(tx: &dyn Tx, row: &Outbox) -> Result<Option<(IncidentId, Status)>, StoreError> {
+/// The incident of an escalation's message, if nobody has to be found by it any more, and why.
+fn unwanted(view: &dyn View, row: &Outbox) -> Result<Option<(IncidentId, String)>, StoreError> {
     let (Some(id), Purpose::Escalation(_)) = (row.incident, &row.purpose) else { return Ok(None) };
-    Ok(tx.incident(id)?.filter(|incident| incident.status != Status::Firing).map(|incident| (id, incident.status)))
+    let Some(incident) = view.incident(id)? else { return Ok(None) };
+    if is_wanted(view, &incident, row)? {
+        return Ok(None);
+    }
+    let why = match incident.status {
+        Status::Firing => "its escalation was stopped".to_owned(),
+        status => format!("the incident is {}", status.as_str()),
+    };
+    Ok(Some((id, why)))
 }
 
 /// Makes claims that lapse before `until` due at `now`, without counting their try; gives how many.

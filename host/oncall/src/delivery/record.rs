@@ -4,7 +4,7 @@ use super::send::{Came, Sent};
 use crate::escalation::key;
 use crate::house::line;
 use crate::message::recipient;
-use domain::alert::Status;
+use crate::wanted::is_wanted;
 use domain::escalation::{Duty, hurried};
 use domain::incident::Incident;
 use domain::installation::Installation;
@@ -77,7 +77,7 @@ pub fn record(
             // A second failure is no hiccup: somebody else has to hear of it while this contact is tried on.
             if row.tries == 2 {
                 recorded.failed = Some(why.clone());
-                if let Some(incident) = incident.filter(|i| i.status == Status::Firing) {
+                if let Some(incident) = wanted(tx, incident, &row)? {
                     fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
                 }
             }
@@ -92,7 +92,7 @@ pub fn record(
     tx.put_outbox(&row)?;
     say(tx, &row, LineKind::DeliveryFailed, &format!("{kind} could not reach {person}: {why}"), sent.cause.clone(), now)?;
     recorded.failed = Some(why);
-    if let Some(incident) = incident.filter(|i| i.status == Status::Firing) {
+    if let Some(incident) = wanted(tx, incident, &row)? {
         fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
     }
     Ok(Some(recorded))
@@ -113,10 +113,18 @@ pub fn failed_after_all(tx: &mut dyn Tx, row: Outbox, why: &str, installation: &
     say(tx, &row, LineKind::DeliveryFailed, &text, None, now)?;
     let mut recorded = Recorded { failed: Some(why), ..Recorded::default() };
     let incident = row.incident.map(|id| tx.incident(id)).transpose()?.flatten();
-    if let Some(incident) = incident.filter(|i| i.status == Status::Firing) {
+    if let Some(incident) = wanted(tx, incident, &row)? {
         fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
     }
     Ok(recorded)
+}
+
+/// The incident of a message whose escalation still looks for somebody.
+fn wanted(tx: &dyn Tx, incident: Option<Incident>, row: &Outbox) -> Result<Option<Incident>, StoreError> {
+    match incident {
+        Some(incident) if is_wanted(tx.as_view(), &incident, row)? => Ok(Some(incident)),
+        _ => Ok(None),
+    }
 }
 
 /// The pause after so many tries, in seconds: 5, 15, 45, 135.

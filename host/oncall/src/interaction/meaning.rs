@@ -1,8 +1,10 @@
 //! Who is speaking, which incident is meant, and may they?
 
-use crate::links::{Answer, Chosen, LinkSigner};
+use crate::links::{Answer, Chosen, LinkSigner, SNOOZE_MINUTES};
+use crate::router::exists;
 use domain::command::{Actor, Command, Operation, Subject};
 use domain::contact::Contact;
+use domain::escalation::Target;
 use domain::id::{IncidentId, UserId};
 use domain::installation::{Installation, Integration, User};
 use domain::interaction::{About, Came, Said, Wish};
@@ -39,7 +41,7 @@ pub fn meaning(
         Some((user, contact)) => Actor::User(user.id.clone(), contact.kind.clone()),
         None => Actor::Integration(integration.id.clone()),
     };
-    let (chosen, operation) = match wish(&said.wish, links, now) {
+    let (chosen, operation) = match wish(&said.wish, installation, links, now) {
         Ok(understood) => understood,
         Err(why) => return Ok(Err(Came::Refused(why))),
     };
@@ -71,8 +73,7 @@ fn speaker<'a>(installation: &'a Installation, contact: &Contact) -> Result<&'a 
     }
 }
 
-fn wish(wish: &Wish, links: &LinkSigner, now: Millis) -> Result<(Option<Chosen>, Operation), String> {
-    let later = |what: &str| Err(format!("{what} cannot be done from here yet: open the incident's page"));
+fn wish(wish: &Wish, installation: &Installation, links: &LinkSigner, now: Millis) -> Result<(Option<Chosen>, Operation), String> {
     let operation = match wish {
         Wish::Acknowledge => Operation::Acknowledge,
         Wish::Unacknowledge => Operation::Unacknowledge,
@@ -85,14 +86,24 @@ fn wish(wish: &Wish, links: &LinkSigner, now: Millis) -> Result<(Option<Chosen>,
             let operation = match chosen.answer {
                 Answer::Acknowledge => Operation::Acknowledge,
                 Answer::Resolve => Operation::Resolve,
+                Answer::Snooze => Operation::Snooze(now.plus_seconds(SNOOZE_MINUTES * 60)),
             };
             return Ok((Some(chosen), operation));
         }
-        Wish::Snooze { .. } => return later("a snooze"),
-        Wish::Reroute(_) => return later("a reroute"),
-        Wish::AddResponder(_) => return later("adding a responder"),
+        Wish::Snooze { seconds } => Operation::Snooze(now.plus_seconds(*seconds)),
+        Wish::Reroute(targets) => Operation::Reroute(known(targets.clone(), installation)?),
+        Wish::AddResponder(target) => Operation::AddResponders(known(vec![target.clone()], installation)?),
     };
     Ok((None, operation))
+}
+
+/// The targets, if configuration has all of them.
+fn known(targets: Vec<Target>, installation: &Installation) -> Result<Vec<Target>, String> {
+    match targets.iter().find(|target| !exists(installation, target)) {
+        Some(Target::User(user)) => Err(format!("there is no user {user}")),
+        Some(missing) => Err(format!("there is no {missing}")),
+        None => Ok(targets),
+    }
 }
 
 fn subject(view: &dyn View, about: &About, user: Option<&UserId>) -> Result<Result<Subject, String>, StoreError> {

@@ -1,8 +1,9 @@
 //! What an answer does to the stored incident: runs, lines, and the mark that it is routed. One compare-and-set.
 
-use super::decide::{Chosen, Routed};
+use super::decide::{Chosen, Routed, exists};
 use crate::house::line;
 use domain::alert::{Severity, Status};
+use domain::care::{Answer, Asked};
 use domain::escalation::{Duty, Run, RunState, Target, Urgency};
 use domain::id::TeamId;
 use domain::incident::Incident;
@@ -24,6 +25,8 @@ pub enum Left {
 pub fn begin(tx: &mut dyn Tx, routed: &Routed, installation: &Installation, now: Millis, last: bool) -> Result<Left, StoreError> {
     let Some(mut incident) = tx.incident(routed.seen.id)?.filter(|i| i.route_due) else { return Ok(Left::Nothing) };
     if incident.status != Status::Firing {
+        let runs = tx.runs_of(incident.id)?;
+        Start::of(tx, &incident, installation, now, runs).ask()?;
         incident.route_due = false;
         incident.version += 1;
         tx.put_incident(&incident)?;
@@ -34,9 +37,10 @@ pub fn begin(tx: &mut dyn Tx, routed: &Routed, installation: &Installation, now:
         return Ok(Left::Changed);
     }
     let mut runs = tx.runs_of(incident.id)?;
-    stop_answered(tx, &incident, &mut runs)?;
-    let duty = Duty { installation, overrides: &[], now };
-    let mut start = Start { tx, incident: &incident, duty, runs };
+    stop_former(tx, &incident, &mut runs)?;
+    let mut start = Start::of(tx, &incident, installation, now, runs);
+    // What was known before is not said again because somebody was asked to help.
+    start.aside = start.ask()? && incident.routed_severity == Some(incident.severity);
     for (text, cause) in &routed.failed {
         start.say(LineKind::StageFailed, text, cause.clone())?;
     }
@@ -60,25 +64,19 @@ pub fn route_too(
     now: Millis,
 ) -> Result<(), StoreError> {
     let runs = tx.runs_of(incident.id)?;
-    Start { tx, incident, duty: Duty { installation, overrides: &[], now }, runs }.go(chosen)
+    Start::of(tx, incident, installation, now, runs).go(chosen)
 }
 
 /// What routing depends on. Repeats and notes change an incident's version, but not this.
-type Concern<'a> = (&'a TeamId, Option<&'a str>, Option<&'a str>, Severity, bool);
+type Concern<'a> = (&'a TeamId, Option<&'a str>, Option<&'a str>, Severity, bool, Status, u32);
 
 fn concern(incident: &Incident) -> Concern<'_> {
-    (&incident.team, incident.service.as_deref(), incident.routing_key.as_deref(), incident.severity, incident.default_route)
+    (&incident.team, incident.service.as_deref(), incident.routing_key.as_deref(), incident.severity, incident.default_route, incident.status, incident.care.epoch)
 }
 
-/// Ends runs that were going when somebody answered, and who has given the incident back since, before they came to notice: they begin
-/// again from their first step.
-fn stop_answered(tx: &mut dyn Tx, incident: &Incident, runs: &mut [Run]) -> Result<(), StoreError> {
-    if incident.routed_severity.is_none() {
-        return Ok(());
-    }
-    let timeline = tx.timeline(incident.id)?;
-    let Some(given_back) = timeline.iter().filter(|l| l.kind == LineKind::Unacknowledged).map(|l| l.at).max() else { return Ok(()) };
-    for run in runs.iter_mut().filter(|r| r.state == RunState::Active && r.started_at < given_back) {
+/// Ends runs of an earlier paging: somebody answered and gave the incident back, it was sent elsewhere, or it fires again by itself.
+fn stop_former(tx: &mut dyn Tx, incident: &Incident, runs: &mut [Run]) -> Result<(), StoreError> {
+    for run in runs.iter_mut().filter(|r| r.state == RunState::Active && r.ask.is_none() && r.epoch < incident.care.epoch) {
         run.state = RunState::Stopped;
         run.next_at = None;
         tx.put_run(run)?;
@@ -91,15 +89,38 @@ struct Start<'a> {
     incident: &'a Incident,
     duty: Duty<'a>,
     runs: Vec<Run>,
+    /// Nothing is new about where it goes.
+    aside: bool,
 }
 
-impl Start<'_> {
+impl<'a> Start<'a> {
+    fn of(tx: &'a mut dyn Tx, incident: &'a Incident, installation: &'a Installation, now: Millis, runs: Vec<Run>) -> Self {
+        Self { tx, incident, duty: Duty { installation, overrides: &[], now }, runs, aside: false }
+    }
+
+    /// Begins to page those who were asked to help and are not paged yet; whether there were any.
+    fn ask(&mut self) -> Result<bool, StoreError> {
+        let begun = |runs: &[Run], number: u32| runs.iter().any(|run| run.ask == Some(number));
+        let asked: Vec<Asked> =
+            self.incident.care.asked.iter().filter(|a| a.answer == Answer::Open && !begun(&self.runs, a.number)).cloned().collect();
+        for Asked { number, target, by, .. } in &asked {
+            if exists(self.duty.installation, target) {
+                let reason = format!("{by} asked for help");
+                self.say(LineKind::Routed, &format!("Routed to {target} too because {reason}"), None)?;
+                self.run(self.duty.canonical(target), reason, None, Some(*number))?;
+            } else if self.incident.route_due {
+                self.say(LineKind::StepSkipped, &format!("{by} asked {target} for help, which is not configured"), None)?;
+            }
+        }
+        Ok(!asked.is_empty())
+    }
+
     fn say(&mut self, kind: LineKind, text: &str, cause: Option<Cause>) -> Result<(), StoreError> {
         self.tx.add_line(self.incident.id, &line(self.duty.now, kind, text, cause))
     }
 
     fn is_active(&self, target: &Target) -> bool {
-        self.runs.iter().any(|r| r.state == RunState::Active && !r.last_resort && r.target == *target)
+        self.runs.iter().any(|r| r.state == RunState::Active && r.ask.is_none() && !r.last_resort && r.target == *target)
     }
 
     fn go(&mut self, chosen: &Chosen) -> Result<(), StoreError> {
@@ -112,26 +133,31 @@ impl Start<'_> {
             Urgency::Ticket => format!("Routed to {target} as a ticket, which wakes nobody, {why}"),
             Urgency::Quiet => format!("Routed to {target} for the record only, which pages nobody, {why}"),
         };
-        self.say(LineKind::Routed, &text, cause.clone())?;
+        if !self.aside || (*urgency == Urgency::Page && !goes_on) {
+            self.say(LineKind::Routed, &text, cause.clone())?;
+        }
         if *urgency == Urgency::Page && !goes_on {
-            self.run(canonical, why.clone(), cause.clone())?;
+            self.run(canonical, why.clone(), cause.clone(), None)?;
         }
         Ok(())
     }
 
     /// Begins anew what was stopped by an answer: the incident fires again.
     fn again(&mut self) -> Result<(), StoreError> {
-        let stopped: Vec<Run> = self.runs.iter().filter(|r| r.state == RunState::Stopped && !r.last_resort).cloned().collect();
+        // What it was rerouted away from stays stopped.
+        let since = self.incident.care.destination.as_ref().map_or(0, |destination| destination.epoch);
+        let again = |r: &&Run| r.state == RunState::Stopped && r.ask.is_none() && !r.last_resort && r.epoch >= since;
+        let stopped: Vec<Run> = self.runs.iter().filter(again).cloned().collect();
         for run in stopped {
             if !self.is_active(&run.target) {
                 self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
-                self.run(run.target, run.reason, run.cause)?;
+                self.run(run.target, run.reason, run.cause, None)?;
             }
         }
         Ok(())
     }
 
-    fn run(&mut self, target: Target, reason: String, cause: Option<Cause>) -> Result<(), StoreError> {
+    fn run(&mut self, target: Target, reason: String, cause: Option<Cause>, ask: Option<u32>) -> Result<(), StoreError> {
         let now = self.duty.now;
         let delay = self.duty.plan(&target).and_then(|plan| plan.steps.first().map(|step| step.delay_seconds)).unwrap_or(0);
         let run = Run {
@@ -146,6 +172,8 @@ impl Start<'_> {
             reason,
             cause,
             started_at: now,
+            ask,
+            epoch: self.incident.care.epoch,
         };
         self.tx.put_run(&run)?;
         self.runs.push(run);

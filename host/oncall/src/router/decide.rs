@@ -2,6 +2,8 @@
 
 use crate::house::cause;
 use crate::instances::Instances;
+use domain::alert::Status;
+use domain::care::Destination as Rerouted;
 use domain::decision::Stage;
 use domain::escalation::{Destination, Target, Urgency};
 use domain::incident::Incident;
@@ -28,7 +30,7 @@ pub struct Chosen {
 pub struct Routed {
     /// The incident that was asked about.
     pub seen: Incident,
-    /// At least one.
+    /// At least one, if it fires.
     pub chosen: Vec<Chosen>,
     /// Plugins that failed, in words.
     pub failed: Vec<(String, Option<Cause>)>,
@@ -51,6 +53,13 @@ fn default(seen: &Incident, installation: &Installation, why: &str) -> Chosen {
 pub fn decide(instances: &mut Instances, snapshot: &Snapshot, view: IncidentView) -> Routed {
     let installation = &snapshot.installation;
     let seen = view.incident.clone();
+    if seen.status != Status::Firing {
+        // Nobody has to be found for it; whoever was asked to help is paged all the same.
+        return Routed { seen, chosen: Vec::new(), failed: Vec::new() };
+    }
+    if let Some(destination) = &seen.care.destination {
+        return rerouted(seen.clone(), destination, installation);
+    }
     if seen.own {
         return Routed::by_default(seen, installation, "it is about Reveille itself");
     }
@@ -81,6 +90,23 @@ pub fn decide(instances: &mut Instances, snapshot: &Snapshot, view: IncidentView
         routed.chosen.push(default(&routed.seen, installation, why));
     } else if wants_default {
         routed.chosen.push(default(&routed.seen, installation, "a route plugin failed"));
+    }
+    routed
+}
+
+/// Where somebody sent it: their word stands over the plugins'.
+fn rerouted(seen: Incident, destination: &Rerouted, installation: &Installation) -> Routed {
+    let mut routed = Routed { seen, chosen: Vec::new(), failed: Vec::new() };
+    for target in &destination.targets {
+        if exists(installation, target) {
+            let why = format!("because {} rerouted it", destination.by);
+            routed.chosen.push(Chosen { target: target.clone(), urgency: Urgency::Page, why, cause: None });
+        } else {
+            routed.failed.push((format!("{} rerouted it to {target}, which is not configured", destination.by), None));
+        }
+    }
+    if routed.chosen.is_empty() {
+        routed.chosen.push(default(&routed.seen, installation, "nothing that it was rerouted to exists"));
     }
     routed
 }

@@ -487,6 +487,7 @@ fn incident(id: IncidentId, now: Millis) -> Incident {
         route_due: true,
         routed_severity: None,
         version: 1,
+        care: domain::care::Care::default(),
     }
 }
 

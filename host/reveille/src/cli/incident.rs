@@ -3,6 +3,7 @@
 use super::Server;
 use super::client::Client;
 use super::output::{say, show, table, text};
+use super::respond::{Respond, respond};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -31,16 +32,8 @@ enum What {
     Show { id: u64 },
     /// What the plugins decided about its alerts.
     Decisions { id: u64 },
-    /// Say that you are on it; the paging stops.
-    Ack { id: u64 },
-    /// Take the acknowledgement back; the paging begins again.
-    Unack { id: u64 },
-    /// Say that it is over.
-    Resolve { id: u64 },
-    /// Write something on its timeline.
-    Note { id: u64, text: String },
-    /// Set its priority: p1 to p5.
-    Priority { id: u64, priority: String },
+    #[command(flatten)]
+    Respond(Respond),
 }
 
 /// Does it and prints.
@@ -50,11 +43,7 @@ pub fn run(args: &IncidentArgs) -> Result<()> {
         What::List { all, team } => list(&client, *all, team.as_deref()),
         What::Show { id } => one(&client, *id),
         What::Decisions { id } => decisions(&client, *id),
-        What::Ack { id } => act(&client, *id, "acknowledge", &json!({})),
-        What::Unack { id } => act(&client, *id, "unacknowledge", &json!({})),
-        What::Resolve { id } => act(&client, *id, "resolve", &json!({})),
-        What::Note { id, text } => act(&client, *id, "notes", &json!({ "text": text })),
-        What::Priority { id, priority } => act(&client, *id, "priority", &json!({ "priority": priority })),
+        What::Respond(what) => respond(&client, what),
     }
 }
 
@@ -126,16 +115,6 @@ fn decisions(client: &Client, id: u64) -> Result<()> {
         })
         .collect();
     table(&["AT", "ENTITY", "OUTCOME", "WHY"], &rows);
-    Ok(())
-}
-
-fn act(client: &Client, id: u64, action: &str, body: &Value) -> Result<()> {
-    let done = client.post(&format!("incidents/{id}/{action}"), body)?;
-    if client.json {
-        show(&done);
-    } else {
-        say(text(&done, "message"));
-    }
     Ok(())
 }
 

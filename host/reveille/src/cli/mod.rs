@@ -9,6 +9,7 @@ mod oncall;
 pub mod output;
 mod people;
 mod plugin;
+mod respond;
 mod send;
 mod store;
 

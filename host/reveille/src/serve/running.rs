@@ -141,13 +141,14 @@ impl Running {
             .store
             .view(move |view| {
                 Ok(format!(
-                    "to route {:?}, runs due {:?}, outbox due {:?}, events due {:?}, actions due {:?}, next wake {:?}",
+                    "to route {:?}, runs due {:?}, outbox due {:?}, events due {:?}, actions due {:?}, next wake {:?}, timers {:?}",
                     view.incidents_to_route(5)?,
                     view.runs_due(now, 5)?,
                     view.outbox_due(now, 5)?,
                     view.events_due(now, 5)?,
                     view.actions_due(now, 5)?,
-                    view.next_wake()?
+                    view.next_wake()?,
+                    view.objects_due(ports::object::Kind::Timer, now, 5)?
                 ))
             })
             .await;
@@ -160,7 +161,9 @@ impl Running {
         let due = self
             .store
             .view(|view| {
-                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?])
+                let timer = view.next_object_due(ports::object::Kind::Timer)?;
+                let paging = [view.next_run_due()?, view.next_outbox_due()?, timer];
+                Ok(paging.into_iter().chain([view.next_wake()?, view.next_event_due()?, view.next_action_due()?]).collect::<Vec<_>>())
             })
             .await?;
         Ok(due.into_iter().flatten().min())

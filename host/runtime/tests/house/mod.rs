@@ -222,6 +222,7 @@ pub fn view() -> IncidentView {
         route_due: true,
         routed_severity: None,
         version: 1,
+        care: domain::care::Care::default(),
     };
     let url = Some("https://reveille.example/i/7".into());
     IncidentView { incident, url, responders: vec![user()], alerts: vec![full_alert()] }

@@ -48,6 +48,25 @@ fn kinds(subject: &dyn Subject) {
         command(Aim::Incident(domain::id::IncidentId(7)), Actor::Host, Operation::Acknowledge),
         command(Aim::Entity("db".into()), Actor::Integration("i".into()), Operation::AddNote("note".into())),
         command(Aim::Entity("db".into()), Actor::User("alice".into(), "API".into()), Operation::SetPriority(Priority::P1)),
+        command(
+            Aim::Incident(domain::id::IncidentId(7)),
+            Actor::Host,
+            Operation::Inform(domain::command::Message {
+                text: "t".into(),
+                users: vec!["bob".into()],
+                contacts: vec![domain::contact::Contact { kind: "mail".into(), address: "a@example.org".into() }],
+            }),
+        ),
+        command(
+            Aim::Incident(domain::id::IncidentId(7)),
+            Actor::Host,
+            Operation::Link(domain::care::Related::Page { url: "https://g.example/".into(), text: "graph".into() }),
+        ),
+        command(
+            Aim::Incident(domain::id::IncidentId(7)),
+            Actor::Host,
+            Operation::Reroute(vec![domain::escalation::Target::Team("shop".into())]),
+        ),
         Entry::Notice(Notice {
             cause: "breaker/rules".into(),
             summary: "s".into(),

@@ -1,6 +1,7 @@
 //! Values with every field filled in, so that a lost field is seen.
 
 use domain::alert::{Alert, Edit, Link, Severity, Status};
+use domain::care::Care;
 use domain::command::{Actor, Priority};
 use domain::contact::Contact;
 use domain::decision::{Decision, Grouping, NoteKind, Outcome, PluginRef, Stage, StageNote, Threshold, Verdict};
@@ -120,7 +121,7 @@ pub fn record(entity: &str, body: Vec<u8>) -> Record {
     }
 }
 
-pub(super) fn incident(id: IncidentId, team: &str) -> Incident {
+pub(crate) fn incident(id: IncidentId, team: &str) -> Incident {
     Incident {
         id,
         team: team.into(),
@@ -149,6 +150,13 @@ pub(super) fn incident(id: IncidentId, team: &str) -> Incident {
         route_due: false,
         routed_severity: Some(Severity::Warning),
         version: 4,
+        care: Care {
+            epoch: 2,
+            snoozed_until: Some(Millis(9_000)),
+            roles: [("scribe".to_owned(), "bob".into())].into(),
+            timers: [(domain::care::Purpose::Snooze, Millis(9_000))].into(),
+            ..Care::default()
+        },
     }
 }
 
@@ -175,6 +183,8 @@ pub(super) fn run(id: RunId, incident: IncidentId, next_at: Option<Millis>) -> R
         reason: AWKWARD.into(),
         cause: line(0, "").cause,
         started_at: Millis(2_000),
+        ask: Some(1),
+        epoch: 2,
     }
 }
 

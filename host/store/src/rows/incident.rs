@@ -1,6 +1,6 @@
 //! Incidents, which one a key's alerts join, and their timelines.
 
-use crate::codec::{Number, json, number, pack, read_json, read_packed_or_json, read_word};
+use crate::codec::{Number, json, number, pack_incident, read_incident, read_json, read_word};
 use crate::statement::{execute, many, optional};
 use domain::command::Actor;
 use domain::id::{IncidentId, TeamId};
@@ -15,13 +15,13 @@ const READ: &str = "read an incident";
 const LIST_LIMIT: u32 = 500;
 
 pub(crate) fn by_id(on: &Connection, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-    optional(on, READ, "SELECT body FROM incident WHERE id = ?1", [id.stored()], |row| read_packed_or_json(row, 0))
+    optional(on, READ, "SELECT body FROM incident WHERE id = ?1", [id.stored()], |row| read_incident(row, 0))
 }
 
 /// Inserts or replaces; an incident that only counted another alert touches no index.
 pub(crate) fn put(on: &Connection, incident: &Incident) -> Result<(), StoreError> {
     const DOING: &str = "put an incident";
-    let body = pack(DOING, incident)?;
+    let body = pack_incident(DOING, incident)?;
     let values = (incident.id.stored(), incident.team.as_str(), incident.is_open(), incident.route_due, body);
     let same = "UPDATE incident SET body = ?5 WHERE id = ?1 AND team = ?2 AND open = ?3 AND route_due = ?4";
     if execute(on, DOING, same, values.clone())? == 0 {
@@ -58,7 +58,7 @@ fn list_of(on: &Connection, team: Option<&TeamId>, filter: &IncidentFilter, limi
         (false, None) => "SELECT body FROM incident WHERE id < ?1 AND ?3 IS NULL ORDER BY id DESC LIMIT ?2",
     };
     let before = filter.before.map_or(i64::MAX, Number::stored);
-    many(on, READ, sql, (before, limit, team.map(TeamId::as_str)), |row| read_packed_or_json(row, 0))
+    many(on, READ, sql, (before, limit, team.map(TeamId::as_str)), |row| read_incident(row, 0))
 }
 
 pub(crate) fn to_route(on: &Connection, limit: u32) -> Result<Vec<IncidentId>, StoreError> {

@@ -129,13 +129,6 @@ pub async fn unacknowledge(
     Ok(done(command(&app, &caller, &incident, Operation::Unacknowledge).await?))
 }
 
-/// Resolves: closes the incident; a new alert opens another.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/resolve", tag = "incidents", operation_id = "resolve_incident",
-    params(("id" = u64, Path)), responses((status = 200, body = Done)))]
-pub async fn resolve(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident) -> Result<Json<Done>, Problem> {
-    Ok(done(command(&app, &caller, &incident, Operation::Resolve).await?))
-}
-
 /// A note for the timeline.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -205,17 +198,11 @@ fn done(message: String) -> Json<Done> {
 
 /// Hands a command to the pipeline, waits for its commit, and notes it in the audit log.
 pub async fn command(app: &App, caller: &Principal, incident: &Incident, operation: Operation) -> Result<String, Problem> {
-    let (action, details) = match &operation {
-        Operation::Acknowledge => ("incident.acknowledge", String::new()),
-        Operation::Unacknowledge => ("incident.unacknowledge", String::new()),
-        Operation::Resolve => ("incident.resolve", String::new()),
-        Operation::AddNote(text) => ("incident.note", format!("{} bytes", text.len())),
-        Operation::SetPriority(priority) => ("incident.priority", priority.as_str().to_owned()),
-    };
+    let (action, details) = (format!("incident.{}", operation.as_str()), operation.details());
     let command = Command { subject: Subject::Incident(incident.id), actor: caller.actor(), operation };
     match app.parts.commands.command(command).await? {
         CommandOutcome::Done(message) => {
-            app.audit(caller.audit_name(), action, format!("incident {}", incident.id), details).await;
+            app.audit(caller.audit_name(), &action, format!("incident {}", incident.id), details).await;
             Ok(message)
         }
         CommandOutcome::Refused(why) => Err(Problem::conflict(why)),

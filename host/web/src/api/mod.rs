@@ -10,9 +10,11 @@ pub mod integrations;
 pub mod me;
 pub mod on_call;
 pub mod plugins;
+pub mod response;
 pub mod shape;
 pub mod tokens;
 pub mod users;
+pub mod wishes;
 
 use crate::app::App;
 use crate::guard::{Permission, Routes};
@@ -44,9 +46,23 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Known, routes!(decisions::list_all));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::acknowledge));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::unacknowledge));
-    routes.api(Permission::Incident(Action::Change), routes!(incidents::resolve));
+    routes.api(Permission::Incident(Action::Change), routes!(response::resolve));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::add_note));
     routes.api(Permission::Incident(Action::Change), routes!(incidents::set_priority));
+
+    routes.api(Permission::Incident(Action::Change), routes!(response::snooze));
+    routes.api(Permission::Incident(Action::Change), routes!(response::reroute));
+    routes.api(Permission::Incident(Action::Change), routes!(response::add_responders));
+    routes.api(Permission::Incident(Action::Change), routes!(response::decline));
+    routes.api(Permission::Incident(Action::Change), routes!(response::take));
+    routes.api(Permission::Incident(Action::Change), routes!(response::reopen));
+    routes.api(Permission::Incident(Action::Change), routes!(response::set_role));
+    routes.api(Permission::Incident(Action::Change), routes!(response::send_update));
+    routes.api(Permission::Incident(Action::Change), routes!(response::link));
+    routes.api(Permission::Incident(Action::Change), routes!(response::unlink));
+    routes.api(Permission::Incident(Action::Change), routes!(response::merge));
+    routes.api(Permission::Incident(Action::Change), routes!(response::split));
+    routes.api(Permission::Responder, routes!(response::many));
 
     routes.api(Permission::Known, routes!(actions::list_all));
     routes.api(Permission::Incident(Action::See), routes!(actions::list));

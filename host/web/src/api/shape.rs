@@ -1,6 +1,7 @@
 //! How the API spells the domain's things: snake case, instants in RFC 3339. The domain carries no wire format of its own.
 
 use domain::alert::{Alert, Label, Link};
+use domain::care::{Asked, Related};
 use domain::command::Actor;
 use domain::decision::{NoteKind, PluginRef, Verdict};
 use domain::escalation::{Run, RunState, Target, Urgency};
@@ -73,11 +74,55 @@ pub struct IncidentShape {
     pub labels: BTreeMap<String, String>,
     pub links: Vec<LinkShape>,
     pub related: Vec<String>,
+    /// Rests until then; then it fires again.
+    pub snoozed_until: Option<String>,
+    /// Who was asked to help, and what they said.
+    pub asked: Vec<AskedShape>,
+    /// By the role's name.
+    pub roles: BTreeMap<String, String>,
+    /// `false-alarm` or `not-actionable`, where somebody said so.
+    pub mark: Option<&'static str>,
+    /// Why it was resolved, where somebody said so.
+    pub reason: Option<String>,
+    /// The latest update for stakeholders.
+    pub update: Option<UpdateShape>,
+    /// Incidents that people linked it to.
+    pub linked_incidents: Vec<u64>,
+    /// Addresses that people linked it to.
+    pub linked_pages: Vec<LinkShape>,
+    /// The incident that has its alerts now.
+    pub merged_into: Option<u64>,
+    /// The incident that its alerts came from.
+    pub split_from: Option<u64>,
     pub url: String,
+}
+
+/// Somebody who was asked to help.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Asked)]
+pub struct AskedShape {
+    /// Such as `user bob`.
+    pub target: String,
+    pub by: String,
+    pub at: String,
+    /// `open`, `accepted`, `declined` or `over`.
+    pub answer: &'static str,
+    /// Who answered.
+    pub user: Option<String>,
+}
+
+/// What stakeholders were told last.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StakeholderUpdate)]
+pub struct UpdateShape {
+    pub text: String,
+    pub by: String,
+    pub at: String,
 }
 
 impl IncidentShape {
     pub fn new(incident: &Incident, public_url: &str) -> Self {
+        let care = &incident.care;
         Self {
             id: incident.id.0,
             team: incident.team.0.clone(),
@@ -98,8 +143,35 @@ impl IncidentShape {
             labels: labels(&incident.labels),
             links: incident.links.iter().map(LinkShape::new).collect(),
             related: incident.related.clone(),
+            snoozed_until: care.snoozed_until.map(instant),
+            asked: care.asked.iter().map(asked).collect(),
+            roles: care.roles.iter().map(|(role, user)| (role.clone(), user.0.clone())).collect(),
+            mark: care.closing.as_ref().and_then(|closing| closing.mark).map(domain::command::Mark::as_str),
+            reason: care.closing.as_ref().map(|closing| closing.reason.clone()).filter(|reason| !reason.is_empty()),
+            update: care.update.as_ref().map(|u| UpdateShape { text: u.text.clone(), by: u.by.clone(), at: instant(u.at) }),
+            linked_incidents: care.related.iter().filter_map(|r| if let Related::Incident(id) = r { Some(id.0) } else { None }).collect(),
+            linked_pages: care.related.iter().filter_map(page_link).collect(),
+            merged_into: care.merged_into.map(|id| id.0),
+            split_from: care.split_from.map(|id| id.0),
             url: format!("{public_url}/incidents/{}", incident.id),
         }
+    }
+}
+
+fn asked(asked: &Asked) -> AskedShape {
+    AskedShape {
+        target: target_words(&asked.target),
+        by: asked.by.clone(),
+        at: instant(asked.at),
+        answer: asked.answer.as_str(),
+        user: asked.user.as_ref().map(|user| user.0.clone()),
+    }
+}
+
+fn page_link(related: &Related) -> Option<LinkShape> {
+    match related {
+        Related::Page { url, text } => Some(LinkShape { url: url.clone(), text: text.clone() }),
+        Related::Incident(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::api::incidents::{command, note_operation, priority as priority_of};
 use crate::app::App;
 use crate::extract::{Asked, Caller, Filled, TheIncident};
 use crate::pages::excerpt::{Excerpt, web_address};
+use crate::pages::respond::Arranged;
 use crate::pages::view::{AlertView, Day, Head, Lens, Told, one_told, story};
 use crate::pages::{Frame, Here, render};
 use crate::principal::{Action, Way};
@@ -92,6 +93,7 @@ struct IncidentPage {
     frame: Frame,
     head: Head,
     may_change: bool,
+    arranged: Arranged,
     alerts: Vec<AlertView>,
     more_alerts: usize,
     /// Those that wait first.
@@ -167,6 +169,7 @@ pub async fn show(
     render(&IncidentPage {
         frame: Frame::of(&app, &headers, &caller, Here::Incidents, title, uri.path()),
         may_change,
+        arranged: Arranged::new(&incident, &lens, &caller),
         alerts: whole.alerts.iter().zip(&whole.decisions).map(|(alert, row)| AlertView::new(alert, row.as_ref(), &lens)).collect(),
         more_alerts: whole.alerts.len().saturating_sub(ALERTS),
         more_actions: actions.len().saturating_sub(ACTIONS),

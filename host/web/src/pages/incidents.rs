@@ -68,6 +68,8 @@ struct ListPage {
     /// The newest incident on the page, for the live stream.
     seen: u64,
     older: Option<String>,
+    /// Rows can be chosen.
+    many: bool,
     /// An installation that has had no incident yet, to a person who can set it up.
     fresh: bool,
     public_url: String,
@@ -95,6 +97,7 @@ pub async fn list(
     render(&ListPage {
         frame: Frame::of(&app, &headers, &caller, Here::Incidents, title, path),
         resolved,
+        many: groups.iter().flat_map(|group| &group.rows).any(|row| row.status.open && row.may_change),
         hidden: total - groups.iter().map(|group| group.rows.len()).sum::<usize>(),
         groups,
         total,

@@ -4,6 +4,8 @@ use crate::api::incidents::{command, note_operation};
 use crate::app::App;
 use crate::extract::{ByLink, Caller, Filled, TheIncident};
 use crate::pages::incident::{NoteForm, Whole};
+use crate::pages::moment::Moment;
+use crate::pages::respond::asks;
 use crate::pages::view::{Day, Head, Lens, story};
 use crate::pages::{Frame, render};
 use crate::principal::Principal;
@@ -14,7 +16,11 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::command::Operation;
 use domain::incident::Incident;
+use oncall::links::SNOOZE_MINUTES;
+use serde::Deserialize;
 
+/// The longest snooze without sign-in: a day.
+const LONGEST_SNOOZE_MINUTES: u32 = 24 * 60;
 /// Lines of the story below the fold.
 const LINES: usize = 12;
 
@@ -28,6 +34,9 @@ struct LinkPage {
     name: String,
     /// Whether they are among those on it.
     mine: bool,
+    snoozed_until: Option<Moment>,
+    /// They were asked to help and have not answered.
+    asks_me: bool,
     days: Vec<Day>,
 }
 
@@ -46,6 +55,8 @@ pub async fn show(
         token: by.token,
         name: caller.user.as_ref().map(|user| lens.name(user)).unwrap_or_default(),
         mine: caller.user.as_ref().is_some_and(|user| incident.responders.contains(user)),
+        asks_me: asks(&incident, &caller),
+        snoozed_until: incident.care.snoozed_until.map(|at| lens.moment(at)),
         days: story(&whole.lines, LINES, &lens),
     })
 }
@@ -71,6 +82,33 @@ pub async fn resolve(
     by: ByLink,
 ) -> Result<Response, Problem> {
     act(&app, &caller, &incident, &by, Operation::Resolve).await
+}
+
+/// Whoever was asked to help cannot.
+pub async fn decline(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    by: ByLink,
+) -> Result<Response, Problem> {
+    act(&app, &caller, &incident, &by, Operation::Decline).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct SnoozeForm {
+    /// Absent, as a button in a message sends it: half an hour.
+    minutes: Option<u32>,
+}
+
+pub async fn snooze(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    TheIncident(incident): TheIncident,
+    by: ByLink,
+    Filled(form): Filled<SnoozeForm>,
+) -> Result<Response, Problem> {
+    let minutes = form.minutes.unwrap_or(SNOOZE_MINUTES).min(LONGEST_SNOOZE_MINUTES);
+    act(&app, &caller, &incident, &by, Operation::Snooze(app.now().plus_seconds(minutes * 60))).await
 }
 
 pub async fn note(

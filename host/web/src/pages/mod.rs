@@ -1,6 +1,7 @@
 //! The pages. Each is whole without JavaScript; each reads rows, shows them, and posts forms that come back here.
 
 mod alert;
+mod bulk;
 mod excerpt;
 mod incident;
 mod incidents;
@@ -8,7 +9,10 @@ mod link;
 mod moment;
 mod on_call;
 mod pipeline;
+mod respond;
 mod view;
+
+pub use excerpt::web_address;
 
 use crate::app::App;
 use crate::cookie::{Jar, Theme};
@@ -28,6 +32,8 @@ pub fn register(routes: &mut Routes) {
     routes.page("/incidents/{id}/acknowledge", Permission::Incident(Action::Change), post(incident::acknowledge));
     routes.page("/incidents/{id}/unacknowledge", Permission::Incident(Action::Change), post(incident::unacknowledge));
     routes.page("/incidents/{id}/resolve", Permission::Incident(Action::Change), post(incident::resolve));
+    routes.page("/incidents/{id}/respond", Permission::Incident(Action::Change), post(respond::respond));
+    routes.page("/incidents/actions", Permission::Responder, post(bulk::many));
     routes.page("/incidents/{id}/note", Permission::Incident(Action::Change), post(incident::note));
     routes.page("/incidents/{id}/priority", Permission::Incident(Action::Change), post(incident::priority));
 
@@ -37,6 +43,8 @@ pub fn register(routes: &mut Routes) {
     routes.page("/l/{token}", Permission::PageLink, get(link::show));
     routes.page("/l/{token}/acknowledge", Permission::PageLink, get(link::show).post(link::acknowledge));
     routes.page("/l/{token}/resolve", Permission::PageLink, get(link::show).post(link::resolve));
+    routes.page("/l/{token}/snooze", Permission::PageLink, get(link::show).post(link::snooze));
+    routes.page("/l/{token}/decline", Permission::PageLink, get(link::show).post(link::decline));
     routes.page("/l/{token}/note", Permission::PageLink, post(link::note));
 
     routes.page("/on-call", Permission::Known, get(on_call::show));
@@ -102,6 +110,11 @@ impl Frame {
             path: "/".into(),
         }
     }
+}
+
+/// The zone in which the caller writes times.
+pub fn zone_of(app: &App, caller: &Principal) -> jiff::tz::TimeZone {
+    view::Lens::of(app, caller.user.as_ref()).zone
 }
 
 /// A page as an answer.

@@ -32,6 +32,14 @@ fn request_of(method: &str, path: &str) -> (String, Value) {
     let body = match (method, path.rsplit('/').next().unwrap()) {
         ("POST", "notes") => json!({"text": "looked at it"}),
         ("POST", "priority") => json!({"priority": "p1"}),
+        ("POST", "snooze") => json!({"seconds": 600}),
+        ("POST", "reroute" | "responders") => json!({"targets": ["user/bob"]}),
+        ("POST", "roles") => json!({"role": "scribe", "user": "bob"}),
+        ("POST", "updates") => json!({"text": "we are on it"}),
+        ("POST", "links" | "unlink") => json!({"url": "https://wiki.example/outage"}),
+        ("POST", "merge") => json!({"into": 2}),
+        ("POST", "split") => json!({"alerts": [1]}),
+        ("POST", "actions") => json!({"ids": [1], "operation": "acknowledge"}),
         ("POST", "overrides") => {
             json!({"rotation": "primary", "user": "bob", "from": "2026-03-28T10:00:00Z", "until": "2026-03-28T12:00:00Z"})
         }
@@ -52,6 +60,8 @@ fn due_permission(method: &str, path: &str) -> &'static str {
         p if p.starts_with("config") || p.starts_with("audit") || p.starts_with("users/") => "admin",
         p if p.contains("/keys") => "admin",
         p if p.starts_with("plugins/") && !reads => "admin",
+        // Which incidents is in its body: each is looked at for itself.
+        "incidents/actions" => "responder",
         p if p.starts_with("incidents/") => {
             if reads {
                 "see-incident"
@@ -93,6 +103,8 @@ fn expected(role: &str, permission: &str, path: &str) -> Expected {
         (_, "admin") => Forbidden,
         // Of the other team: it does not even exist.
         ("carol", "see-incident" | "change-incident" | "see-dead-letter" | "change-dead-letter") => NotFound,
+        // She is told of each incident that there is none: see the test of many at once.
+        ("carol", "responder") if path.ends_with("incidents/actions") => Allowed,
         ("carol", "responder") => NotFound,
         ("reader", "change-incident" | "change-dead-letter" | "responder") => Forbidden,
         (_, "known") if path.ends_with("tokens/{id}") => NotFound,
@@ -142,6 +154,28 @@ async fn every_operation_admits_exactly_whom_its_permission_says() {
         }
     }
     assert_eq!(checked, operations.len() * ROLES.len());
+}
+
+/// Planted bug that this finds: looking only at whether the caller may change something somewhere.
+#[tokio::test]
+async fn many_at_once_are_admitted_one_by_one() {
+    let house = House::full().await;
+    let carol = house.token(Some("carol"), "respond").await;
+    let answer = house.json("POST", "/api/v1/incidents/actions", &carol, json!({"ids": [1, 7, 99, 7], "operation": "acknowledge"})).await;
+    let items = answer.value()["items"].as_array().unwrap().clone();
+    let done: Vec<_> = items.iter().map(|one| (one["id"].as_u64().unwrap(), one["done"].as_bool().unwrap())).collect();
+    assert_eq!(done, [(1, false), (7, true), (99, false)], "{items:?}");
+    // Of another team's it is not even told that it is there.
+    assert_eq!(items[0]["message"], items[2]["message"]);
+    assert_eq!(house.incident(1).await.status.as_str(), "firing");
+    assert_eq!(house.incident(7).await.status.as_str(), "acknowledged");
+    // Nor can another's incident be named as the target.
+    let mine = house.json("POST", "/api/v1/incidents/7/merge", &carol, json!({"into": 1})).await;
+    assert_eq!(mine.status, 404);
+    let linked = house.json("POST", "/api/v1/incidents/7/links", &carol, json!({"incident": 1})).await;
+    assert_eq!(linked.status, 404);
+    let wrong = house.json("POST", "/api/v1/incidents/actions", &carol, json!({"ids": [], "operation": "take"})).await;
+    assert_eq!(wrong.status, 422);
 }
 
 #[tokio::test]

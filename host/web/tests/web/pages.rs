@@ -206,3 +206,42 @@ async fn what_is_not_there_is_a_page_that_says_so() {
         assert!(answer.header("content-type").starts_with("text/html") && answer.body.contains("Not found"), "{path}");
     }
 }
+
+/// Planted bug that this finds: forms within forms, of which a browser keeps the outer one alone.
+#[tokio::test]
+async fn incidents_of_the_list_are_chosen_without_javascript() {
+    let house = House::full().await;
+    let (alice, csrf) = house.session("alice").await;
+    let list = house.get("/", &alice).await.body;
+    assert!(list.contains(r#"<input type="checkbox" name="id" value="1" form="many""#), "{list}");
+    let at = list.find(r#"<form id="many""#).expect("the form that they belong to");
+    assert_eq!(list[..at].matches("<form").count(), list[..at].matches("</form>").count(), "it stands in no other form");
+    let done = house.post("/incidents/actions", &alice, &[("csrf", &csrf), ("id", "1"), ("id", "99"), ("what", "acknowledge")]).await;
+    assert_eq!(done.status, 200);
+    assert!(done.body.contains("1 of 2 done") && done.body.contains("not done:"), "{}", done.body);
+    assert_eq!(house.incident(1).await.status.as_str(), "acknowledged");
+    assert_eq!(house.post("/incidents/actions", &alice, &[("csrf", "forged"), ("id", "2"), ("what", "resolve")]).await.status, 403);
+    let nothing = house.post("/incidents/actions", &alice, &[("csrf", &csrf), ("what", "resolve")]).await;
+    assert_eq!((nothing.status.as_u16(), nothing.header("location")), (303, "/"));
+}
+
+#[tokio::test]
+async fn an_incidents_page_offers_what_a_responder_can_do() {
+    let house = House::full().await;
+    let (alice, csrf) = house.session("alice").await;
+    let page = house.get("/incidents/1", &alice).await.body;
+    for words in ["9:00 tomorrow", "Ask to help too", "Reroute there", "Take it over", "Merge and resolve this one", "a false alarm", "scribe"] {
+        assert!(page.contains(words), "{words} is missing in {page}");
+    }
+    let respond = |fields: Vec<(&'static str, &'static str)>| {
+        let mut all = vec![("csrf", csrf.as_str())];
+        all.extend(fields);
+        let (house, alice) = (&house, &alice);
+        async move { house.post("/incidents/1/respond", alice, &all).await.status.as_u16() }
+    };
+    assert_eq!(respond(vec![("what", "snooze"), ("minutes", "30")]).await, 303);
+    assert_eq!(house.incident(1).await.care.snoozed_until, Some(NOW.plus_seconds(1800)));
+    assert_eq!(respond(vec![("what", "snooze"), ("until", "yesterday")]).await, 422);
+    assert_eq!(respond(vec![("what", "reroute"), ("target", "user/nobody")]).await, 422);
+    assert_eq!(respond(vec![("what", "dance")]).await, 422);
+}

@@ -1,8 +1,8 @@
 //! Incidents, which one a key's alerts join, their timelines, their escalation runs and the outbox.
 
-use super::read::{json as read_json, many, number, number_or_null, optional, packed_or_json, text, word as read_word};
+use super::read::{incident as read_incident, json as read_json, many, number, number_or_null, optional, text, word as read_word};
 use super::{Source, Writer};
-use crate::codec::{Number, json, pack, stored};
+use crate::codec::{Number, json, pack_incident, stored};
 use crate::rows::page::{due, word};
 use crate::table::{INCIDENT, OPEN_INCIDENT, OUTBOX, RUN, Row, TIMELINE};
 use domain::command::Actor;
@@ -23,11 +23,11 @@ const READ_OUTBOX: &str = "read the outbox";
 const LIST_LIMIT: u32 = 500;
 
 pub(super) fn by_id(on: &impl Source, id: IncidentId) -> Result<Option<Incident>, StoreError> {
-    optional(on, READ, "SELECT body FROM incident WHERE id = $1", &[&id.stored()], |row| packed_or_json(row, 0))
+    optional(on, READ, "SELECT body FROM incident WHERE id = $1", &[&id.stored()], |row| read_incident(row, 0))
 }
 
 pub(super) fn put(on: &Writer<'_>, incident: &Incident) -> Result<(), StoreError> {
-    let body = pack("put an incident", incident)?;
+    let body = pack_incident("put an incident", incident)?;
     let row =
         vec![incident.id.stored().into(), incident.team.as_str().into(), incident.is_open().into(), incident.route_due.into(), body.into()];
     on.0.pending.borrow_mut().put(INCIDENT, row);
@@ -59,7 +59,7 @@ fn list_of(on: &impl Source, team: Option<&TeamId>, filter: &IncidentFilter, lim
     };
     let before = filter.before.map_or(i64::MAX, Number::stored);
     let limit = i64::from(limit);
-    let read = |row: &tokio_postgres::Row| packed_or_json(row, 0);
+    let read = |row: &tokio_postgres::Row| read_incident(row, 0);
     match team {
         Some(team) => {
             let sql = format!("SELECT body FROM incident WHERE team = $3 AND id < $1{open} ORDER BY id DESC LIMIT $2");

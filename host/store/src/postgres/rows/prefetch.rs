@@ -3,7 +3,7 @@
 use super::{Writer, alerts, read};
 use crate::codec::Number;
 use domain::id::{IncidentId, TeamId};
-use domain::incident::{Incident, Window};
+use domain::incident::Window;
 use ports::StoreError;
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl Writer<'_> {
         }
         let sql = "SELECT id, body FROM incident WHERE id = ANY ($1)";
         let found = read::many(self, "read the incidents of a batch", sql, &[&ids], |row| {
-            Ok((read::number(row, 0)?, read::packed_or_json::<Incident>(row, 1)?))
+            Ok((read::number(row, 0)?, read::incident(row, 1)?))
         })?;
         let mut memory = self.0.memory.borrow_mut();
         for (id, incident) in found {

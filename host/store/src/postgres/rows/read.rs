@@ -1,8 +1,9 @@
 //! Reading columns, with errors in the words of the port.
 
 use super::Source;
-use crate::codec::{BoxedError, Number, unpack_or_json};
+use crate::codec::{BoxedError, Number, unpack_incident};
 use crate::postgres::link::{Link, Param};
+use domain::incident::Incident;
 use ports::StoreError;
 use serde::Deserialize;
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -36,9 +37,9 @@ pub(crate) fn json<T: DeserializeOwned>(row: &Row, column: usize) -> Got<T> {
     Ok(serde_json::from_str(row.try_get(column)?)?)
 }
 
-/// A value that is packed, or JSON as it was before.
-pub(crate) fn packed_or_json<T: DeserializeOwned>(row: &Row, column: usize) -> Got<T> {
-    unpack_or_json(row.try_get(column)?)
+/// An incident.
+pub(crate) fn incident(row: &Row, column: usize) -> Got<Incident> {
+    unpack_incident(row.try_get(column)?)
 }
 
 /// One of an enum's words, as serde spells them.

@@ -126,10 +126,17 @@ fn apply(tx: &mut dyn ports::Tx, id: IncidentId, command: &Command, now: Millis)
             (LineKind::Resolved, format!("{who} resolved it"))
         }
         Operation::AddNote(text) => (LineKind::Noted, format!("{who}: {text}")),
+        Operation::Snooze(until) => {
+            incident.status = Status::Acknowledged;
+            incident.care.snoozed_until = Some(*until);
+            (LineKind::Snoozed, format!("{who} snoozed it"))
+        }
         Operation::SetPriority(priority) => {
             incident.priority = Some(*priority);
             (LineKind::PrioritySet, format!("{who} set {}", priority.as_str()))
         }
+        // What these do is the domain's business and told by the stories: here only that they arrive.
+        other => (LineKind::Noted, format!("{who}: {}", other.as_str())),
     };
     incident.version += 1;
     tx.put_incident(&incident)?;

@@ -36,7 +36,7 @@ fn user(id: &str, name: &str, admin: bool) -> (UserId, User) {
 
 fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
     let members = members.iter().map(|id| UserId::from(*id)).collect();
-    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None })
+    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None, care: domain::care::CareRules::default() })
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
@@ -173,6 +173,7 @@ pub fn incident(id: u64, team: &str, title: &str, severity: Severity, status: St
         route_due: false,
         routed_severity: Some(severity),
         version: 1,
+        care: domain::care::Care::default(),
     }
 }
 
@@ -340,6 +341,8 @@ fn checkout(tx: &mut dyn Tx, now: Millis) -> Result<(), ports::StoreError> {
         reason: "service checkout belongs to team shop".into(),
         cause: None,
         started_at: ago(239),
+        ask: None,
+        epoch: 0,
     };
     tx.put_run(&run)?;
     tx.add_outbox(&page(1, it.id, "alice", "ntfy", OutboxState::Accepted, ago(238)))?;
