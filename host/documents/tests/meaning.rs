@@ -28,7 +28,7 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     assert_eq!(rotation.members, [UserId::from("alice"), UserId::from("bob")]);
     assert_eq!(rotation.starts, jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0));
     let policy = &made.policies["shop"];
-    let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target] };
+    let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target], ..Step::default() };
     assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
     assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
     let integration = &made.integrations["monitoring"];

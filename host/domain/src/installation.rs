@@ -6,13 +6,14 @@ use crate::contact::Contact;
 use crate::decision::Stage;
 use crate::escalation::Policy;
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
+use crate::paging::Paging;
 use crate::schedule::Rotation;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A member of the installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct User {
     pub id: UserId,
     pub name: String,
@@ -26,6 +27,8 @@ pub struct User {
     pub admin: bool,
     /// Paged as the last resort.
     pub break_glass: bool,
+    /// How they want to be paged.
+    pub paging: Paging,
 }
 
 /// One way to reach a user.
@@ -37,7 +40,7 @@ pub struct ContactMethod {
 }
 
 /// Users who share services and incidents.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Team {
     pub id: TeamId,
     pub name: String,
@@ -46,6 +49,8 @@ pub struct Team {
     pub default_policy: Option<PolicyId>,
     /// `None`: the installation's.
     pub storm: Option<StormBounds>,
+    /// Whether one person's pages about several incidents become one message a minute.
+    pub aggregate: bool,
 }
 
 /// A row of the service catalog.
@@ -239,6 +244,10 @@ pub struct Installation {
     pub default_policy: PolicyId,
     /// For teams that have no bounds of their own.
     pub storm: StormBounds,
+    /// Plugins of channels that report what arrived, and how soon they have to, in seconds.
+    pub receipts: BTreeMap<String, u32>,
+    /// Whether every contact is tried once a month.
+    pub self_test: bool,
 }
 
 impl Installation {

@@ -1,15 +1,18 @@
-//! The five reconcilers as one thing to start, to ask and to stop.
+//! The reconcilers as one thing to start, to ask and to stop.
 
 use crate::actions::Actions;
 use crate::automation::Automation;
+use crate::contacts::Contacts;
 use crate::delivery::Delivery;
 use crate::escalation::Escalation;
+use crate::handoff::Handoffs;
 use crate::house::{Activity, House};
 use crate::interaction::Interactions;
 use crate::links::LinkSigner;
 use crate::reconciler::{Work, keep};
 use crate::router::Router;
 use domain::time::Millis;
+use ports::object::Kind;
 use ports::{Alarm, Clock, Commands, Egress, HotState, Live, Store, Wakes};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -52,12 +55,14 @@ impl OnCall {
         let house = Arc::new(House { parts, activity: Activity::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
-        let works: [Arc<dyn Work>; 5] = [
+        let works: [Arc<dyn Work>; 7] = [
             Arc::new(Router::new(Arc::clone(&house))),
             Arc::new(Escalation::new(Arc::clone(&house))),
             Arc::new(Delivery::new(Arc::clone(&house))),
             Arc::new(Automation::new(Arc::clone(&house))),
             Arc::new(Actions::new(Arc::clone(&house))),
+            Arc::new(Handoffs::new(Arc::clone(&house))),
+            Arc::new(Contacts::new(Arc::clone(&house))),
         ];
         let loops = works.into_iter().map(|work| tokio::spawn(keep(work, Arc::clone(&house), stopped.clone()))).collect();
         let interactions = Arc::new(Interactions::new(Arc::clone(&house)));
@@ -79,6 +84,8 @@ impl OnCall {
             .view(move |view| {
                 let paging =
                     !view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty();
+                let kept = Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                let paging = paging || kept.into_iter().flatten().any(|due| due <= now);
                 Ok(paging || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
             })
             .await;

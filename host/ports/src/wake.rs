@@ -21,6 +21,10 @@ pub struct Wakes {
     pub automation: Notify,
     /// An action is to be done.
     pub actions: Notify,
+    /// Somebody else may be on call.
+    pub handoff: Notify,
+    /// Contacts are to be tried.
+    pub contacts: Notify,
     changed: broadcast::Sender<IncidentId>,
 }
 
@@ -36,6 +40,8 @@ impl Default for Wakes {
             dead_letters: Notify::new(),
             automation: Notify::new(),
             actions: Notify::new(),
+            handoff: Notify::new(),
+            contacts: Notify::new(),
             changed,
         }
     }

@@ -160,10 +160,13 @@ impl Running {
         let due = self
             .store
             .view(|view| {
-                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?])
+                let rows =
+                    [view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?];
+                let kept = ports::object::Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                Ok(rows.into_iter().chain(kept).flatten().min())
             })
             .await?;
-        Ok(due.into_iter().flatten().min())
+        Ok(due)
     }
 }
 
