@@ -23,13 +23,12 @@ impl Crew<'_> {
     /// The story. Alice has ntfy and, named `loud`, a webhook; bob and carol have ntfy; dora has mail. Alice, bob and carol take turns.
     pub fn story(&self) -> Story {
         let Crew { alice, policy, team, settings, more, ntfy } = self;
-        let policy =
-            if policy.is_empty() { "steps:\n  - page: [user/alice]\n  - { after: 5m, page: [user/bob] }" } else { policy };
+        let policy = if policy.is_empty() { "steps:\n  - page: [user/alice]\n  - { after: 5m, page: [user/bob] }" } else { policy };
         let people = format!(
             "kind: User\nid: alice\ntime_zone: Europe/Rome\nadmin: true\ncontacts:\n  - {{ kind: ntfy, address: PHONES/alice }}\n  \
              - {{ name: loud, kind: webhook, address: PHONES/alice-loud, after: 24h }}\n{alice}\n---\n\
              kind: User\nid: bob\ntime_zone: Europe/Copenhagen\ncontacts:\n  - {{ kind: ntfy, address: PHONES/bob }}\n---\n\
-             kind: User\nid: carol\ncontacts:\n  - {{ kind: ntfy, address: PHONES/carol }}\n---\n\
+             kind: User\nid: carol\nhandoff_notices: false\ncontacts:\n  - {{ kind: ntfy, address: PHONES/carol }}\n---\n\
              kind: User\nid: dora\nbreak_glass: true\ncontacts:\n  - {{ kind: mail, address: dora@example.org }}\n---\n\
              kind: Team\nid: shop\nmembers: [alice, bob, carol]\ndefault_policy: shop\n{team}\n---\n\
              kind: Team\nid: platform\nmembers: [carol]\n---\n\
@@ -44,7 +43,10 @@ impl Crew<'_> {
         if !ntfy.is_empty() {
             let path = crate::place::root().join("tests/config/alerts.yaml");
             let alerts = std::fs::read_to_string(path).expect("the alerts' documents");
-            documents.push(("alerts.yaml".to_owned(), alerts.replace("kind: Channel\nid: ntfy\n", &format!("kind: Channel\nid: ntfy\n{ntfy}\n"))));
+            documents.push((
+                "alerts.yaml".to_owned(),
+                alerts.replace("kind: Channel\nid: ntfy\n", &format!("kind: Channel\nid: ntfy\n{ntfy}\n")),
+            ));
         }
         Story::with(Setting { documents, ..Setting::default() })
     }

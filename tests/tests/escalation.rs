@@ -218,7 +218,7 @@ fn a_mailbox_and_a_hook_are_told() {
 fn a_dead_address_brings_the_next_step_forward() {
     let policy = "steps:\n  - page: [webhook/PHONES/hook]\n  - { after: 30m, page: [user/bob] }";
     let mut story = Crew { policy, ..Crew::default() }.story();
-    story.phones.break_topic("hook", 404);
+    story.phones.break_topic("hook", 403);
     story.victorops("CRITICAL", "db", json!({}));
     story.settle();
     assert_eq!(counts(&story, &["hook", "bob"]), [0, 1]);

@@ -6,7 +6,8 @@ use reveille_tests::{Crew, Story};
 use serde_json::{Value, json};
 
 /// Alice's phone by day; her loud one by night; and it goes on ringing.
-const NIGHTS: &str = "paging:
+const NIGHTS: &str = "handoff_notices: false
+paging:
   repeat_after: 15m
   primary:
     - by: [ntfy]
@@ -129,7 +130,8 @@ fn a_contact_is_verified_by_a_code() {
     assert_eq!(status, 202, "{said}");
     story.settle();
     let body = story.rings("alice")[0].body.clone();
-    let code: String = body.as_bytes().windows(6).find(|w| w.iter().all(u8::is_ascii_digit)).map(|w| String::from_utf8_lossy(w).into()).unwrap();
+    let code: String =
+        body.as_bytes().windows(6).find(|w| w.iter().all(u8::is_ascii_digit)).map(|w| String::from_utf8_lossy(w).into()).unwrap();
     let (status, _) = story.api_post("me/contacts/1/test", &json!({}));
     assert_eq!(status, 409, "not every second");
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -147,8 +149,9 @@ fn a_contact_is_verified_by_a_code() {
 /// Somebody's phone is dead. Nobody knows, until the monthly trial: one incident, for the person's team.
 #[test]
 fn the_monthly_self_test_finds_a_dead_phone() {
-    let mut story = Crew { settings: "self_test: monthly", ..Crew::default() }.story();
-    story.phones.break_topic("carol", 404);
+    let policy = "steps:\n  - page: [user/alice]\nrepeat_after: 700h";
+    let mut story = Crew { settings: "self_test: monthly", policy, ..Crew::default() }.story();
+    story.phones.break_topic("carol", 403);
     story.pass_minutes(32 * 24 * 60);
     let told = |person: &str| story.rings(person).iter().filter(|r| r.body.contains("Self-test")).count();
     assert!(told("bob") >= 1 && told("bob") <= 2, "once a month: {}", told("bob"));
@@ -176,7 +179,11 @@ fn a_handoff_is_told_once() {
     assert_eq!(counts(&story, &["alice", "bob"]), [0, 0]);
     story.pass_seconds(1);
     assert_eq!(counts(&story, &["alice", "bob", "carol"]), [1, 1, 0]);
-    assert!(story.rings("bob")[0].body.contains("You are on call for shop-primary until Mon 9 Mar, 09:00"), "{}", story.rings("bob")[0].body);
+    assert!(
+        story.rings("bob")[0].body.contains("You are on call for shop-primary until Mon 9 Mar, 09:00"),
+        "{}",
+        story.rings("bob")[0].body
+    );
     assert!(story.rings("alice")[0].body.contains("bob is on call now"));
     story.server.kill_and_start();
     story.pass_minutes(60);

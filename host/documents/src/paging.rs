@@ -127,11 +127,8 @@ pub(crate) fn to_domain(user: &UserDocument) -> Paging {
         };
         PersonalPolicy { steps: steps.iter().map(step).collect(), repeat_seconds }
     };
-    let custom = |custom: &CustomEntry| CustomPolicy {
-        name: custom.name.0.clone(),
-        when: custom.when.to_domain(),
-        policy: policy(&custom.steps),
-    };
+    let custom =
+        |custom: &CustomEntry| CustomPolicy { name: custom.name.0.clone(), when: custom.when.to_domain(), policy: policy(&custom.steps) };
     Paging {
         primary: (!entry.primary.is_empty()).then(|| policy(&entry.primary)),
         custom: entry.custom.iter().map(custom).collect(),

@@ -119,7 +119,8 @@ mod tests {
     const NIGHT: Millis = Millis(1_772_420_400_000);
 
     fn alice() -> User {
-        let method = |kind: &str, delay_seconds| ContactMethod { contact: Contact { kind: kind.into(), address: "a".into() }, delay_seconds };
+        let method =
+            |kind: &str, delay_seconds| ContactMethod { contact: Contact { kind: kind.into(), address: "a".into() }, delay_seconds };
         let step = |delay_seconds, contacts: &[usize]| PersonalStep { delay_seconds, contacts: contacts.to_vec() };
         let night = When {
             severities: vec![Severity::Critical],
@@ -131,7 +132,10 @@ mod tests {
             time_zone: "UTC".into(),
             contacts: vec![method("push", 0), method("mail", 120), method("voice", 0)],
             paging: Paging {
-                primary: Some(PersonalPolicy { steps: vec![step(0, &[0]), step(120, &[1]), step(180, &[0, 2])], repeat_seconds: Some(600) }),
+                primary: Some(PersonalPolicy {
+                    steps: vec![step(0, &[0]), step(120, &[1]), step(180, &[0, 2])],
+                    repeat_seconds: Some(600),
+                }),
                 custom: vec![CustomPolicy {
                     name: "night".into(),
                     when: night,

@@ -105,13 +105,7 @@ fn tidy(tx: &dyn Tx, bundle: &mut Bundle, now: Millis) -> Result<(), StoreError>
     Ok(())
 }
 
-fn decide(
-    bundle: &mut Bundle,
-    row: &Outbox,
-    incident: IncidentId,
-    now: Millis,
-    leaders: &mut BTreeMap<(UserId, String), OutboxId>,
-) -> Way {
+fn decide(bundle: &mut Bundle, row: &Outbox, incident: IncidentId, now: Millis, leaders: &mut BTreeMap<(UserId, String), OutboxId>) -> Way {
     if bundle.recent.len() < INCIDENTS_LIMIT && bundle.recent.iter().all(|(id, _)| *id != incident) {
         bundle.recent.push((incident, now));
     }

