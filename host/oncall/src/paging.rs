@@ -106,9 +106,9 @@ pub fn queue_again(tx: &mut dyn Tx, row: &Outbox, rows: &[Outbox], now: Millis) 
         return Ok(());
     }
     let Some(run) = tx.run(run)? else { return Ok(()) };
-    // The run may have gone round since; the instant of the page sets its keys apart from those of a later one.
+    // The run may have gone round since the first try: the instant of the page stands in the key for the round.
     let round = again.round.saturating_mul(ATTEMPTS_PER_ROUND);
-    let whole = format!("{}-{}", key(&run, *step, run.repeat, user, round, row.contact_index), again.paged_at.0);
+    let whole = format!("{}-{}", key(&run, *step, 0, user, round, row.contact_index), again.paged_at.0);
     let next = Outbox {
         id: tx.new_outbox_id()?,
         key: bounded(whole),

@@ -40,6 +40,13 @@ fn count(usual: u64, soak: u64) -> u64 {
     if std::env::var_os("REVEILLE_SOAK").is_some() { soak } else { usual }
 }
 
+/// Prints a count past the test runner's capture.
+fn counted(line: &str) {
+    use std::io::Write as _;
+    // A closed output must not fail a test.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
 fn any_target(dice: &mut Dice) -> Target {
     match dice.roll(9) {
         0..=2 => Target::User(dice.of(&["alice", "bob", "carol", "dora", "gone"]).into()),
@@ -305,7 +312,7 @@ fn no_policy_loses_an_incident_or_pages_who_is_not_due() {
             last = now;
         }
     }
-    println!("{policies} policies, {pages} pages");
+    counted(&format!("{policies} random policies, {pages} pages, none to anybody who was not due"));
     assert!(pages > policies);
 }
 
@@ -446,6 +453,6 @@ fn an_answer_that_came_before_the_claim_stops_the_page() {
         }
         sent += race.sent;
     }
-    println!("{runs} runs, {sent} messages");
+    counted(&format!("{runs} orders of answer, timer and claim, {sent} messages, none after an answer"));
     assert!(sent > runs / 10);
 }
