@@ -4,6 +4,7 @@
 //! expected, since a harness's error is a failed test.
 
 pub mod browser;
+pub mod crew;
 pub mod folder;
 pub mod mail;
 pub mod peers;
@@ -15,6 +16,7 @@ pub mod server;
 pub mod slack;
 pub mod story;
 
+pub use crew::Crew;
 pub use story::Story;
 
 /// Prints a count past the test runner's capture, so that a run shows what was counted also when it passes.

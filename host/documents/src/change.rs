@@ -112,7 +112,8 @@ fn step_changes(before: &PolicyDocument, after: &PolicyDocument) -> Vec<String> 
         match (before.steps.get(index), after.steps.get(index)) {
             (None, Some(new)) => words.push(format!("step {number} is new: pages {}{}", targets(new), after_words(new))),
             (Some(old), None) => words.push(format!("step {number} is gone: it paged {}{}", targets(old), after_words(old))),
-            (Some(old), Some(new)) if old != new => {
+            (Some(old), Some(new)) if (&old.after, &old.page) == (&new.after, &new.page) => rest_changes(index, old, new, &mut words),
+            (Some(old), Some(new)) => {
                 let now = match &new.after {
                     Some(delay) if delay.0 > 0 => format!("after {}", delay.print()),
                     _ => "at once".to_owned(),
@@ -125,11 +126,24 @@ fn step_changes(before: &PolicyDocument, after: &PolicyDocument) -> Vec<String> 
                     }
                 };
                 words.push(format!("step {number} now pages {} {now} (was {was})", targets(new)));
+                rest_changes(index, old, new, &mut words);
             }
-            _ => {}
+            (None, None) => {}
         }
     }
     words
+}
+
+/// What changed in a step besides whom it pages and when.
+fn rest_changes(index: usize, old: &StepEntry, new: &StepEntry, words: &mut Vec<String>) {
+    let rest = |step: &StepEntry| {
+        let mut fields = serde_json::to_value(step).unwrap_or_default();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.retain(|name, _| name != "after" && name != "page");
+        }
+        fields
+    };
+    field_changes(&format!("steps[{index}]"), Some(&rest(old)), Some(&rest(new)), words);
 }
 
 fn field_changes(path: &str, before: Option<&Json>, after: Option<&Json>, words: &mut Vec<String>) {

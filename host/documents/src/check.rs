@@ -4,14 +4,16 @@ use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
 use crate::care::{self, DelayEntry};
 use crate::bundle::{Bundle, Placed, subject};
-use crate::kinds::{Document, IntegrationDocument, Kind, PolicyDocument};
-use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
+use crate::kinds::{Document, IntegrationDocument, Kind, PolicyDocument, SelfTest};
+use crate::limits::{RECEIPT_SECONDS_MIN, REPEAT_LIMIT, STEPS_LIMIT};
 use crate::node::{Node, Place, Segment, Value};
+use crate::paging;
 use crate::plugin_use::{Use, settings_text};
 use crate::problem::{Problem, hint};
 use crate::reach;
 use crate::shape::Report;
 use crate::text::{Name, PageTarget, Text as _};
+use crate::when::WhenEntry;
 use domain::alert::Label;
 use domain::contact::Contact;
 use domain::escalation::{Policy, Step, Target};
@@ -121,11 +123,11 @@ fn look_up(kind: Kind, node: &Node, names: &Names, report: &mut Report<'_>) {
                 Some(named) => (*named, text.to_owned()),
                 None => match PageTarget::parse(text).map(|target| target.0) {
                     Ok(Target::Policy(id)) => (Kind::Policy, id.0),
-                    Ok(Target::Rotation(id)) => (Kind::Rotation, id.0),
+                    Ok(Target::Rotation(id) | Target::Next(id) | Target::Previous(id)) => (Kind::Rotation, id.0),
                     Ok(Target::Team(id)) => (Kind::Team, id.0),
                     Ok(Target::User(id)) => (Kind::User, id.0),
-                    // Told already, as its format is wrong.
-                    Err(_) => return,
+                    // An address names nothing; a wrong format was told already.
+                    Ok(Target::Address(_)) | Err(_) => return,
                 },
             };
             if let Some(problem) = names.missing(named, &name) {
@@ -183,6 +185,10 @@ fn own_rules(placed: &Placed, problems: &mut Vec<Problem>) {
             if d.expire_after.as_ref().is_some_and(|delay| delay.0 == 0) {
                 placed.tell(&[key("expire_after")], "must be longer than nothing", problems);
             }
+        }
+        Document::User(user) => paging::rules(placed, user, problems),
+        Document::Channel(d) if d.receipt_within.as_ref().is_some_and(|delay| delay.0 < RECEIPT_SECONDS_MIN) => {
+            placed.tell(&[key("receipt_within")], format!("must be at least {RECEIPT_SECONDS_MIN}s"), problems);
         }
         Document::Team(team) => {
             for (index, name) in team.members.iter().enumerate() {
@@ -272,6 +278,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
             Document::Settings(d) => {
                 made.default_policy = d.default_policy.0.clone().into();
                 made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
+                made.self_test = d.self_test == Some(SelfTest::Monthly);
             }
             Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
             Document::Service(d) => {
@@ -298,11 +305,11 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 };
                 made.pipelines.insert(id.into(), pipeline);
             }
-            Document::Channel(d) => made.notify.push(PluginUse {
-                plugin: d.plugin.as_ref().map_or(id, |name| name.0.clone()),
-                settings: settings_text(&d.settings),
-                on_failure: OnFailure::Skip,
-            }),
+            Document::Channel(d) => {
+                let plugin = d.plugin.as_ref().map_or(id, |name| name.0.clone());
+                made.receipts.extend(d.receipt_within.as_ref().map(|delay| (plugin.clone(), delay.0)));
+                made.notify.push(PluginUse { plugin, settings: settings_text(&d.settings), on_failure: OnFailure::Skip });
+            }
             Document::Grant(d) => {
                 let (lookups, keys, secrets) = (plain(&d.lookups), plain(&d.keys), plain(&d.secrets));
                 made.grants.insert(id, Grant { lookups, keys, secrets, state: d.state });
@@ -354,6 +361,7 @@ fn people(document: &Document, made: &mut Installation) {
                 contacts: contacts.collect(),
                 admin: d.admin,
                 break_glass: d.break_glass,
+                paging: paging::to_domain(d),
             };
             made.users.insert(id.into(), user);
         }
@@ -362,7 +370,8 @@ fn people(document: &Document, made: &mut Installation) {
             let name = d.name.clone().unwrap_or_else(|| id.clone());
             let storm = d.storm.map(StormEntry::to_domain);
             let care = care::rules(d.return_after.as_ref(), d.auto_resolve_after.as_ref());
-            let team = Team { id: id.clone().into(), name, members: users(&d.members), default_policy, storm, care };
+            let members = users(&d.members);
+            let team = Team { id: id.clone().into(), name, members, default_policy, storm, aggregate: d.aggregate, care };
             made.teams.insert(id.into(), team);
         }
         Document::Rotation(d) => {
@@ -380,6 +389,9 @@ fn people(document: &Document, made: &mut Installation) {
             let steps = d.steps.iter().map(|step| Step {
                 delay_seconds: step.after.as_ref().map_or(0, |delay| delay.0),
                 targets: step.page.iter().map(|target| target.0.clone()).collect(),
+                round_robin: step.round_robin,
+                when: step.when.as_ref().map(WhenEntry::to_domain).unwrap_or_default(),
+                ignore_custom_paging: d.ignore_custom_paging || step.ignore_custom_paging,
             });
             let policy = Policy {
                 id: id.clone().into(),

@@ -3,8 +3,10 @@
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
 use crate::care::DelayEntry;
+use crate::paging::PagingEntry;
 use crate::plugin_use::{Use, is_default};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
+use crate::when::WhenEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,6 +150,17 @@ pub struct SettingsDocument {
     /// From where on a team's alerts are a storm, which opens an incident; a team may have its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<StormEntry>,
+    /// Whether every contact is tried once a month, at a daytime hour of the person's; default: `off`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_test: Option<SelfTest>,
+}
+
+/// How often contacts are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SelfTest {
+    Off,
+    Monthly,
 }
 
 /// A person.
@@ -173,6 +186,12 @@ pub struct UserDocument {
     /// Is paged as the last resort, when a policy ran out unheard.
     #[serde(default, skip_serializing_if = "is_default")]
     pub break_glass: bool,
+    /// How they want to be paged; default: by all contacts, each after its `after`, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paging: Option<PagingEntry>,
+    /// Whether to tell them when their shift begins or ends; default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff_notices: Option<bool>,
 }
 
 /// A way to reach a person.
@@ -183,6 +202,9 @@ pub struct ContactEntry {
     pub kind: Name,
     /// Mail address, topic address, phone number; `{{secret:NAME}}` for one that must stay out of configuration.
     pub address: String,
+    /// How `paging` calls it; default: its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
     /// So long after the page is due; default: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Delay>,
@@ -213,6 +235,10 @@ pub struct TeamDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DelayEntry")]
     pub auto_resolve_after: Option<DelayEntry>,
+    /// Whether a person who is paged for three of its incidents within a minute gets one message a minute about all of them, until all are
+    /// answered; default: false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub aggregate: bool,
 }
 
 /// People who take turns.
@@ -246,17 +272,31 @@ pub struct PolicyDocument {
     /// How long after the last step it begins again, or gives up and pages the last resort; default: `5m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat_after: Option<Delay>,
+    /// Whether people are paged by their primary policies, whatever the hour; default: false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ignore_custom_paging: bool,
 }
 
 /// One step of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepEntry {
-    /// So long after the step before; default: at once.
+    /// So long after the step before; for the first: so long after the incident came, so that it may recover and wake nobody. Default: at
+    /// once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Delay>,
-    /// Whom: `rotation/NAME`, `user/NAME`, `team/NAME`, `policy/NAME`.
+    /// Whom: `rotation/NAME` (who is on call), `next/ROTATION`, `previous/ROTATION`, `user/NAME`, `team/NAME`, `policy/NAME`, or a message to
+    /// an address: `mail/ops@example.org`, `webhook/https://…`.
     pub page: Vec<PageTarget>,
+    /// Whether those of `page` take turns: the next incident goes to the next of them. Default: false, all are paged.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub round_robin: bool,
+    /// When the step is taken; at other times it is skipped at once. Default: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<WhenEntry>,
+    /// Whether people are paged by their primary policies, whatever the hour; default: as the policy says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ignore_custom_paging: bool,
 }
 
 /// A row of the service catalog.
@@ -346,6 +386,10 @@ pub struct ChannelDocument {
     /// As the schema in the plugin's manifest says.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub settings: serde_json::Value,
+    /// Where its provider reports what arrived: without such a report in this time, at least `10s`, a page counts as failed and the next
+    /// contact is used. Default: a page that was taken counts as good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_within: Option<Delay>,
 }
 
 /// What a plugin may use, out of what its manifest asks. Its id is the plugin's name.

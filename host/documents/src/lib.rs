@@ -13,6 +13,7 @@ mod check;
 pub mod kinds;
 pub mod limits;
 mod node;
+pub mod paging;
 pub mod plugin_use;
 pub mod problem;
 mod reach;
@@ -21,6 +22,7 @@ pub mod secret;
 pub mod server;
 mod shape;
 pub mod text;
+pub mod when;
 
 pub use bundle::Bundle;
 pub use change::{Change, diff};

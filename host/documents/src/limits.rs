@@ -12,3 +12,5 @@ pub const DELAY_LIMIT_SECONDS: u32 = 30 * 24 * 60 * 60;
 pub const REPEAT_LIMIT: u32 = 100;
 /// Most steps of a policy.
 pub const STEPS_LIMIT: usize = 64;
+/// Least time for a provider to report that a page arrived, in seconds.
+pub const RECEIPT_SECONDS_MIN: u32 = 10;

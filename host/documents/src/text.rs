@@ -4,7 +4,9 @@
 use crate::limits::{DELAY_LIMIT_SECONDS, ID_LIMIT_BYTES};
 use crate::problem::hint;
 use domain::escalation::Target;
+use domain::contact::Contact;
 use domain::schedule::Turn;
+use domain::when::Hours;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -71,8 +73,10 @@ texts! {
     Zone(String),
     /// A wall-clock date and time: `2026-01-05T09:00`.
     LocalTime(jiff::civil::DateTime),
-    /// Whom a step pages: `rotation/primary`, `user/alice`.
+    /// Whom a step pages: `rotation/primary`, `user/alice`, `mail/ops@example.org`.
     PageTarget(Target),
+    /// Hours of a day: `22:00-06:00`.
+    DayHours(Hours),
 }
 
 impl Text for Name {
@@ -192,20 +196,32 @@ impl Text for LocalTime {
     }
 }
 
+/// Longest address that a step can name, in bytes.
+const ADDRESS_LIMIT_BYTES: usize = 512;
+
 /// What a page can be aimed at, as documents write it.
-pub(crate) const TARGETS: [&str; 4] = ["policy", "rotation", "team", "user"];
+pub(crate) const TARGETS: [&str; 6] = ["policy", "previous", "next", "rotation", "team", "user"];
 
 impl Text for PageTarget {
     const FORMAT: &'static str = "target";
-    const PATTERN: &'static str = "^(policy|rotation|team|user)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+    const PATTERN: &'static str = "^((policy|rotation|next|previous|team|user)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[A-Za-z0-9._-]+/.*[@:+#{].*)$";
 
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no target: write it as `rotation/NAME`, `user/NAME`, `team/NAME` or `policy/NAME`");
         let (what, name) = text.split_once('/').ok_or_else(wrong)?;
+        if !TARGETS.contains(&what) && name.contains(['@', ':', '+', '#', '{']) {
+            let kind = Name::parse(what)?.0;
+            if name.len() > ADDRESS_LIMIT_BYTES || name.chars().any(|c| c.is_control() || c == ' ') {
+                return Err(format!("`{text}` has no address: at most {ADDRESS_LIMIT_BYTES} bytes without spaces"));
+            }
+            return Ok(Self(Target::Address(Contact { kind, address: name.to_owned() })));
+        }
         let name = Name::parse(name)?.0;
         match what {
             "policy" => Ok(Self(Target::Policy(name.into()))),
             "rotation" => Ok(Self(Target::Rotation(name.into()))),
+            "next" => Ok(Self(Target::Next(name.into()))),
+            "previous" => Ok(Self(Target::Previous(name.into()))),
             "team" => Ok(Self(Target::Team(name.into()))),
             "user" => Ok(Self(Target::User(name.into()))),
             other => Err(format!("a step cannot page a `{other}`{}", hint(other, TARGETS))),
@@ -213,7 +229,12 @@ impl Text for PageTarget {
     }
 
     fn print(&self) -> String {
-        target_words(&self.0).replacen(' ', "/", 1)
+        match &self.0 {
+            Target::Next(id) => format!("next/{id}"),
+            Target::Previous(id) => format!("previous/{id}"),
+            Target::Address(contact) => format!("{}/{}", contact.kind, contact.address),
+            other => target_words(other).replacen(' ', "/", 1),
+        }
     }
 }
 
@@ -224,6 +245,30 @@ pub(crate) fn target_words(target: &Target) -> String {
         Target::Rotation(id) => format!("rotation {id}"),
         Target::Team(id) => format!("team {id}"),
         Target::User(id) => format!("user {id}"),
+        Target::Next(id) => format!("the next of rotation {id}"),
+        Target::Previous(id) => format!("the previous of rotation {id}"),
+        Target::Address(contact) => format!("{} {}", contact.kind, contact.address),
+    }
+}
+
+impl Text for DayHours {
+    const FORMAT: &'static str = "hours";
+    const PATTERN: &'static str = "^[0-2][0-9]:[0-5][0-9] *- *[0-2][0-9]:[0-5][0-9]$";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let time = |part: &str| {
+            let part = part.trim();
+            // The end of a day is the beginning of the next.
+            let part = if part == "24:00" { "00:00" } else { part };
+            part.parse::<jiff::civil::Time>().ok().filter(|_| part.len() == 5)
+        };
+        let both = text.split_once('-').and_then(|(from, until)| Some((time(from)?, time(until)?)));
+        let wrong = || format!("`{text}` are no hours: write them as `09:00-17:00`, or `22:00-06:00` over midnight");
+        both.map(|(from, until)| Self(Hours { from, until })).ok_or_else(wrong)
+    }
+
+    fn print(&self) -> String {
+        self.0.to_string()
     }
 }
 
@@ -262,6 +307,15 @@ mod tests {
         assert!(LocalTime::parse("2026-01-05").is_err());
         assert_eq!(same::<PageTarget>("rotation/primary"), "rotation/primary");
         assert!(PageTarget::parse("primary").is_err());
+        for text in ["next/primary", "previous/primary", "mail/ops@example.org", "webhook/https://hooks.example.org/a?b=c"] {
+            assert_eq!(same::<PageTarget>(text), text);
+        }
+        for (text, printed) in [("22:00-06:00", "22:00-06:00"), ("08:30 - 24:00", "08:30-00:00")] {
+            assert_eq!(same::<DayHours>(text), printed);
+        }
+        for text in ["", "9-17", "09:00", "25:00-26:00", "09:00-17:00-18:00"] {
+            assert!(DayHours::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     assert_eq!(rotation.members, [UserId::from("alice"), UserId::from("bob")]);
     assert_eq!(rotation.starts, jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0));
     let policy = &made.policies["shop"];
-    let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target] };
+    let step = |delay_seconds, target| Step { delay_seconds, targets: vec![target], ..Step::default() };
     assert_eq!(policy.steps, [step(0, Target::Rotation(RotationId::from("shop"))), step(300, Target::Team(TeamId::from("shop")))]);
     assert_eq!((policy.repeat, policy.repeat_delay_seconds), (0, 300));
     let integration = &made.integrations["monitoring"];
@@ -213,4 +213,24 @@ fn an_integration_has_one_door_and_a_plugin_acts_once_in_a_pipeline() {
         assert!(found.ends_with(expected), "{found}\n{expected}");
     }
     assert_eq!(told.len(), 4, "{told:#?}");
+}
+
+/// What the documents of `good/people-side` say, looked up by hand.
+#[test]
+fn the_people_side_arrives() {
+    let made = file(include_str!("good/people-side/new/people.yaml")).check().unwrap();
+    let alice = &made.users["alice"];
+    assert!(!alice.paging.handoff_notices && made.self_test && made.teams["shop"].aggregate);
+    let primary = alice.paging.primary.as_ref().unwrap();
+    assert_eq!(primary.steps[1].contacts, [1, 0], "in the order in which the step names them");
+    assert_eq!((primary.steps[1].delay_seconds, primary.repeat_seconds), (180, Some(900)));
+    let night = &alice.paging.custom[0];
+    assert_eq!((night.name.as_str(), night.when.words().as_str()), ("night", "error, critical, P1, Sat, Sun, 22:00-07:00"));
+    assert_eq!(night.when.time_zone.as_deref(), Some("Europe/Rome"));
+    let steps = &made.policies["shop"].steps;
+    assert!(steps[0].round_robin && steps.iter().all(|step| step.ignore_custom_paging));
+    assert_eq!(steps[0].targets[0], Target::Next(RotationId::from("shop")));
+    let address = |target: &Target| matches!(target, Target::Address(contact) if contact.kind == "webhook" && contact.address == "https://hooks.example.org/a?b=c");
+    assert!(address(&steps[0].targets[3]));
+    assert_eq!(made.receipts.get("sms"), Some(&60));
 }

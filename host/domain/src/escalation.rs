@@ -1,18 +1,24 @@
 //! Escalation policies and how far an incident has come along one.
 
+use crate::contact::Contact;
 use crate::id::{IncidentId, PolicyId, RotationId, RunId, TeamId, UserId};
 use crate::incident::Incident;
 use crate::time::Millis;
 use crate::timeline::Cause;
+use crate::when::When;
 use serde::{Deserialize, Serialize};
 
 mod advance;
+mod neighbours;
 mod plan;
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;
 
-pub use advance::{Advance, Begun, Said, StepPage, advance, hurried};
-pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan};
+pub use advance::{Advance, Begun, Said, StepPage, Turned, advance, hurried, waiting};
+pub use neighbours::{next_on_call, previous_on_call};
+pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan, Turns};
 
 /// Most runs of one incident; policies that name each other in a ring end here, and then in the last resort.
 pub const RUNS_LIMIT: usize = 64;
@@ -32,6 +38,12 @@ pub enum Target {
     Rotation(RotationId),
     Team(TeamId),
     User(UserId),
+    /// Whoever is on call in the rotation after the one who is now.
+    Next(RotationId),
+    /// Whoever was on call before.
+    Previous(RotationId),
+    /// Nobody in particular: a message to an address.
+    Address(Contact),
 }
 
 impl std::fmt::Display for Target {
@@ -41,6 +53,9 @@ impl std::fmt::Display for Target {
             Self::Rotation(id) => write!(f, "rotation {id}"),
             Self::Team(id) => write!(f, "team {id}"),
             Self::User(id) => write!(f, "{id}"),
+            Self::Next(id) => write!(f, "next of rotation {id}"),
+            Self::Previous(id) => write!(f, "previous of rotation {id}"),
+            Self::Address(contact) => write!(f, "{} by {}", contact.address, contact.kind),
         }
     }
 }
@@ -76,11 +91,17 @@ pub struct Policy {
 }
 
 /// One step of a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Step {
     /// After the previous step; after the incident was routed for the first.
     pub delay_seconds: u32,
     pub targets: Vec<Target>,
+    /// Its targets take turns: each time it is taken, the next one that means somebody.
+    pub round_robin: bool,
+    /// It is skipped while this does not hold; in UTC, unless it has its own zone.
+    pub when: When,
+    /// People are paged by their primary policies.
+    pub ignore_custom_paging: bool,
 }
 
 /// How an escalation stands.

@@ -7,13 +7,14 @@ use crate::contact::Contact;
 use crate::decision::Stage;
 use crate::escalation::Policy;
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
+use crate::paging::Paging;
 use crate::schedule::Rotation;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A member of the installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct User {
     pub id: UserId,
     pub name: String,
@@ -27,6 +28,8 @@ pub struct User {
     pub admin: bool,
     /// Paged as the last resort.
     pub break_glass: bool,
+    /// How they want to be paged.
+    pub paging: Paging,
 }
 
 /// One way to reach a user.
@@ -38,7 +41,7 @@ pub struct ContactMethod {
 }
 
 /// Users who share services and incidents.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Team {
     pub id: TeamId,
     pub name: String,
@@ -49,6 +52,8 @@ pub struct Team {
     pub storm: Option<StormBounds>,
     /// What the host does about its incidents by itself.
     pub care: CareRules,
+    /// Whether one person's pages about several incidents become one message a minute.
+    pub aggregate: bool,
 }
 
 /// A row of the service catalog.
@@ -242,6 +247,10 @@ pub struct Installation {
     pub default_policy: PolicyId,
     /// For teams that have no bounds of their own.
     pub storm: StormBounds,
+    /// Plugins of channels that report what arrived, and how soon they have to, in seconds.
+    pub receipts: BTreeMap<String, u32>,
+    /// Whether every contact is tried once a month.
+    pub self_test: bool,
 }
 
 impl Installation {

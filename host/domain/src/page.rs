@@ -14,6 +14,8 @@ pub enum Purpose {
     Escalation(u32),
     /// Something changed; the text says what.
     Update(String),
+    /// About the schedule, or a contact; the text says what.
+    Reminder(String),
     /// Proves that the contact works; the text is the code.
     Test(String),
 }
@@ -147,7 +149,7 @@ pub struct Outbox {
     pub run: Option<RunId>,
     pub user: Option<UserId>,
     pub contact: Contact,
-    /// Its place in the user's list of contacts, from 0.
+    /// Its place among the messages of one page to this person, from 0, in the order of their times.
     pub contact_index: u32,
     pub purpose: Purpose,
     pub state: OutboxState,
@@ -159,6 +161,20 @@ pub struct Outbox {
     /// What the provider calls it.
     pub reference: Option<String>,
     pub last_error: Option<String>,
+    /// It is sent again and again until the incident is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// How a message is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// So many seconds after this one; 0: not any more.
+    pub every_seconds: u32,
+    /// Which time this is; 0: the first.
+    pub round: u32,
+    /// When the page was queued that this goes back to.
+    pub paged_at: Millis,
 }
 
 impl Outbox {

@@ -5,17 +5,20 @@
 mod claim;
 mod record;
 mod send;
+mod silent;
 
+use crate::contacts::is_trial;
 use crate::house::House;
 use crate::instances::Threads;
 use crate::message::{self, Context};
 use crate::reconciler::Work;
 use domain::alert::Severity;
 use domain::command::Notice;
-use domain::id::OutboxId;
+use domain::id::{IncidentId, OutboxId};
 use domain::page::Outbox;
 use domain::time::Millis;
 use ports::plugin::Page;
+use ports::object::Kind;
 use ports::{BoxFuture, Snapshot, StoreError, View, Wakes};
 use record::{Recorded, record};
 use send::{Came, Sender, Sent};
@@ -25,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 pub use record::{arrived_after_all, failed_after_all};
+pub use silent::heard;
 
 /// Messages on their way at one time.
 const FLYING_LIMIT: usize = 64;
@@ -103,6 +107,22 @@ impl Delivery {
         Ok(())
     }
 
+    /// Takes pages as failed whose provider does not report that they arrived; gives when to look again.
+    async fn hear_silence(&self) -> Result<Option<Millis>, StoreError> {
+        let now = self.house.now();
+        let next = self.house.parts.store.view(|view| view.next_object_due(Kind::Receipt)).await?;
+        if next.is_none_or(|due| due > now) {
+            return Ok(next);
+        }
+        let snapshot = self.house.parts.live.load();
+        let installation = Arc::clone(&snapshot.installation);
+        let overdue = self.house.parts.store.write(move |tx| silent::overdue(tx, &installation, now)).await?;
+        for (row, recorded) in overdue {
+            self.tell(&row, recorded, &snapshot);
+        }
+        Ok(Some(now))
+    }
+
     /// Those of the due rows that there is a place for, with their places.
     fn choose(self: &Arc<Self>, due: &[Outbox]) -> BTreeMap<OutboxId, Place> {
         let mut flying = lock(&self.flying);
@@ -127,24 +147,27 @@ impl Delivery {
     async fn launch(self: &Arc<Self>, mut chosen: BTreeMap<OutboxId, Place>) -> Result<(), StoreError> {
         let now = self.house.now();
         let ids: Vec<OutboxId> = chosen.keys().copied().collect();
-        let claimed = self
+        let snapshot = self.house.parts.live.load();
+        let installation = Arc::clone(&snapshot.installation);
+        let mut claimed = self
             .house
             .parts
             .store
             .write(move |tx| {
-                let claimed = claim::claim(tx, &ids, now)?;
+                let claimed = claim::claim(tx, &ids, &installation, now)?;
                 fail::fail_point!("delivery.before.claim", |_| Err(StoreError::Abandoned("fail point".into())));
                 Ok(claimed)
             })
             .await?;
         fail::fail_point!("delivery.after.claim");
         self.house.changed(claimed.cancelled);
-        let snapshot = self.house.parts.live.load();
-        for (row, page) in self.pages(claimed.rows, &snapshot, now).await {
+        let about = claimed.bundles.iter().map(|(id, bundled)| (*id, bundled.incidents.clone())).collect();
+        for (row, page) in self.pages(claimed.rows, about, &snapshot, now).await {
             if let Some(place) = chosen.remove(&row.id) {
                 let (delivery, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
+                let followers = claimed.bundles.remove(&row.id).map(|bundled| bundled.followers).unwrap_or_default();
                 tokio::spawn(async move {
-                    delivery.deliver(row, page, &snapshot).await;
+                    delivery.deliver(row, followers, page, &snapshot).await;
                     drop(place);
                 });
             }
@@ -153,13 +176,20 @@ impl Delivery {
     }
 
     /// What each message says. Where the incident cannot be read, the person is paged without it.
-    async fn pages(&self, rows: Vec<Outbox>, snapshot: &Arc<Snapshot>, now: Millis) -> Vec<(Outbox, Page)> {
+    async fn pages(
+        &self,
+        rows: Vec<Outbox>,
+        about: BTreeMap<OutboxId, Vec<IncidentId>>,
+        snapshot: &Arc<Snapshot>,
+        now: Millis,
+    ) -> Vec<(Outbox, Page)> {
         let (house, of_job, asked) = (Arc::clone(&self.house), Arc::clone(snapshot), rows.clone());
         let read = move |view: &dyn View| {
             let parts = &house.parts;
             let context = Context { installation: &of_job.installation, links: &parts.links, public_url: &parts.public_url, now };
             let page = |row: Outbox| {
-                let page = message::page(view, &row, &context).unwrap_or_else(|error| {
+                let more = about.get(&row.id).map_or(&[][..], Vec::as_slice);
+                let page = message::page_about(view, &row, more, &context).unwrap_or_else(|error| {
                     tracing::error!(%error, outbox = row.id.0, "paging without the incident, which cannot be read");
                     message::bare_page(&row, &context)
                 });
@@ -183,7 +213,8 @@ impl Delivery {
         }
     }
 
-    async fn deliver(&self, row: Outbox, page: Page, snapshot: &Arc<Snapshot>) {
+    /// Sends a message; what comes of it is recorded for it and for all that go with it.
+    async fn deliver(&self, row: Outbox, followers: Vec<Outbox>, page: Page, snapshot: &Arc<Snapshot>) {
         let sent = Sender::new(&self.house, &self.plugins, snapshot, page).send().await;
         if matches!(sent.came, Came::Accepted(_) | Came::Delivered(_)) {
             fail::fail_point!("delivery.after.accepted");
@@ -196,17 +227,19 @@ impl Delivery {
             Came::Failed(_) => "failed",
         };
         metrics::counter!("reveille_oncall_deliveries_total", "kind" => kind, "result" => result).increment(1);
-        if let Some(recorded) = self.keep(&row, sent, snapshot).await {
-            fail::fail_point!("delivery.after.record");
-            self.tell(&row, recorded, snapshot);
+        let sent = Arc::new(sent);
+        for row in std::iter::once(&row).chain(&followers) {
+            if let Some(recorded) = self.keep(row, &sent, snapshot).await {
+                fail::fail_point!("delivery.after.record");
+                self.tell(row, recorded, snapshot);
+            }
         }
     }
 
     /// Records what came of a message; a store that does not take it is asked again. What is never recorded is sent again.
-    async fn keep(&self, row: &Outbox, sent: Sent, snapshot: &Arc<Snapshot>) -> Option<Recorded> {
-        let sent = Arc::new(sent);
+    async fn keep(&self, row: &Outbox, sent: &Arc<Sent>, snapshot: &Arc<Snapshot>) -> Option<Recorded> {
         for attempt in 1..=RECORD_TRIES {
-            let (claimed, sent, installation) = (row.clone(), Arc::clone(&sent), Arc::clone(&snapshot.installation));
+            let (claimed, sent, installation) = (row.clone(), Arc::clone(sent), Arc::clone(&snapshot.installation));
             let now = self.house.now();
             match self.house.parts.store.write(move |tx| record(tx, &claimed, &sent, &installation, now)).await {
                 Ok(recorded) => return recorded,
@@ -230,6 +263,13 @@ impl Delivery {
             wakes.escalation.notify_one();
         }
         self.house.changed(row.incident.into_iter().collect());
+        if let Some(notice) = recorded.notice {
+            self.house.parts.alarm.raise(notice);
+        }
+        // What is wrong with one contact that was tried is no news about its channel.
+        if is_trial(row) {
+            return;
+        }
         let now = self.house.now();
         match recorded.failed {
             None if recorded.arrived => self.arrived(&row.contact.kind, now),
@@ -320,7 +360,11 @@ impl Work for Delivery {
     }
 
     fn pass(self: Arc<Self>) -> BoxFuture<'static, Result<Option<Millis>, StoreError>> {
-        Box::pin(async move { self.deliver_due().await })
+        Box::pin(async move {
+            let silent = self.hear_silence().await?;
+            let due = self.deliver_due().await?;
+            Ok([silent, due].into_iter().flatten().min())
+        })
     }
 }
 

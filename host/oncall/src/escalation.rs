@@ -4,14 +4,14 @@ use crate::automation::tell;
 use crate::house::{House, line};
 use crate::reconciler::Work;
 use domain::action::Change;
-use domain::escalation::{Advance, Begun, Duty, Run, RunState, StepPage, advance};
-use domain::id::{IncidentId, RunId, UserId};
-use domain::installation::Installation;
-use domain::page::{Outbox, OutboxState, Purpose};
+use crate::paging::queue;
+use domain::escalation::{Advance, Begun, Duty, Run, RunState, Target, Turned, Turns, advance};
+use domain::id::{IncidentId, PolicyId, RunId, UserId};
+use domain::page::Outbox;
 use domain::schedule::Override;
 use domain::time::Millis;
-use domain::timeline::LineKind;
-use ports::{BoxFuture, Snapshot, StoreError, Tx, Wakes};
+use ports::{BoxFuture, Snapshot, StoreError, Tx, Wakes, object};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ use std::sync::Arc;
 const BATCH: usize = 128;
 /// Batches of one pass.
 const BATCHES: u32 = 64;
+/// How long an override that is over still counts for who was on call before, in milliseconds.
+const OVERRIDES_BACK_MS: i64 = 8 * 24 * 3_600_000;
 /// Longest idempotency key, in bytes.
 const KEY_LIMIT_BYTES: usize = 64;
 
@@ -85,7 +87,8 @@ impl Escalation {
         let snapshot = self.house.parts.live.load();
         let now = self.house.now();
         let job = move |tx: &mut dyn Tx| {
-            let overrides = tx.overrides(None, now)?;
+            // Also those that ended lately: they say who was on call before.
+            let overrides = tx.overrides(None, now.plus_millis(-OVERRIDES_BACK_MS))?;
             let mut done = Done::default();
             for run in runs {
                 advance_one(tx, run, &snapshot, &overrides, now, &mut done)?;
@@ -120,7 +123,12 @@ fn advance_one(
         return tx.put_run(&Run { state: RunState::Stopped, next_at: None, ..run });
     };
     let runs = tx.runs_of(incident.id)?;
-    let Advance { run, page, begun, said } = advance(&run, &incident, &runs, &Duty { installation, overrides, now });
+    let duty = Duty { installation, overrides, now };
+    let turns = turns(tx, &run, &duty)?;
+    let Advance { run, page, begun, said, turned } = advance(&run, &incident, &runs, &duty, &turns);
+    if let Some(Turned { policy, step, next }) = turned {
+        object::put(tx, &KeptTurn { policy, step, next })?;
+    }
     tx.put_run(&run)?;
     for said in said {
         tx.add_line(incident.id, &line(now, said.kind, &said.text, run.cause.clone()))?;
@@ -130,7 +138,7 @@ fn advance_one(
     }
     if let Some(page) = page {
         tell(tx, &incident, &Change::Escalated(page.step), snapshot, now)?;
-        done.pages += queue(tx, &run, &page, installation, now)?;
+        done.pages += queue(tx, &run, &page, &incident, installation, now)?;
     }
     done.incidents.push(incident.id);
     Ok(())
@@ -157,43 +165,44 @@ fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), Sto
     tx.put_run(&run)
 }
 
-/// Queues a message per person and contact; gives how many.
-fn queue(tx: &mut dyn Tx, run: &Run, page: &StepPage, installation: &Installation, now: Millis) -> Result<u64, StoreError> {
-    let mut count = 0;
-    for user in page.users.iter().filter_map(|id| installation.users.get(id)) {
-        for (index, method) in user.contacts.iter().enumerate() {
-            let index = index as u32;
-            let row = Outbox {
-                id: tx.new_outbox_id()?,
-                key: key(run, page.step, page.repeat, &user.id, 0, index),
-                incident: Some(run.incident),
-                run: Some(run.id),
-                user: Some(user.id.clone()),
-                contact: method.contact.clone(),
-                contact_index: index,
-                purpose: Purpose::Escalation(page.step),
-                state: OutboxState::Queued,
-                tries: 0,
-                queued_at: now,
-                next_at: Some(now.plus_seconds(method.delay_seconds)),
-                reference: None,
-                last_error: None,
-            };
-            if tx.add_outbox(&row)? {
-                let text = match method.delay_seconds {
-                    0 => format!("Paged {} by {} (step {})", user.id, method.contact.kind, page.step),
-                    delay => format!("Will page {} by {} in {} (step {})", user.id, method.contact.kind, duration(delay), page.step),
-                };
-                tx.add_line(run.incident, &line(now, LineKind::Paged, text, run.cause.clone()))?;
-                count += 1;
-            }
+/// Whose turn it is in the steps of the run's policy whose targets take turns.
+fn turns(tx: &dyn Tx, run: &Run, duty: &Duty<'_>) -> Result<Turns, StoreError> {
+    let Target::Policy(policy) = duty.canonical(&run.target) else { return Ok(Turns::new()) };
+    let mut turns = Turns::new();
+    for (step, _) in duty.plan(&run.target).iter().flat_map(|plan| plan.steps.iter().enumerate()).filter(|(_, step)| step.round_robin) {
+        let step = step as u32;
+        if let Some(kept) = object::find::<KeptTurn>(tx.as_view(), &KeptTurn::id_of(&policy, step))? {
+            turns.insert((policy.clone(), step), kept.next);
         }
     }
-    Ok(count)
+    Ok(turns)
 }
 
-fn duration(seconds: u32) -> String {
-    if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") }
+/// Whose turn is next in a step: stored, and moved on in the transaction of the page, so that one after the other has it, whatever
+/// incidents of others come between and however often the server starts anew.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptTurn {
+    policy: PolicyId,
+    step: u32,
+    next: u32,
+}
+
+impl KeptTurn {
+    fn id_of(policy: &PolicyId, step: u32) -> String {
+        format!("{policy}/{step}")
+    }
+}
+
+impl object::Object for KeptTurn {
+    const KIND: object::Kind = object::Kind::Turn;
+
+    fn id(&self) -> String {
+        Self::id_of(&self.policy, self.step)
+    }
+
+    fn due_at(&self) -> Option<Millis> {
+        None
+    }
 }
 
 /// The idempotency key of one message: where the user's id makes it too long, its digest stands for it.
@@ -203,8 +212,12 @@ pub fn key(run: &Run, step: u32, repeat: u32, user: &UserId, attempt: u32, conta
         return whole;
     }
     let digest = hex::encode(&Sha256::digest(user.as_str())[..8]);
-    let short = Outbox::idempotency_key(run.incident, run.id, step, repeat, &digest.into(), attempt, contact_index);
-    if short.len() <= KEY_LIMIT_BYTES { short } else { hex::encode(Sha256::digest(whole)) }
+    bounded(Outbox::idempotency_key(run.incident, run.id, step, repeat, &digest.into(), attempt, contact_index))
+}
+
+/// A key that is too long as its digest.
+pub fn bounded(key: String) -> String {
+    if key.len() <= KEY_LIMIT_BYTES { key } else { hex::encode(Sha256::digest(key)) }
 }
 
 impl Work for Escalation {
@@ -224,7 +237,6 @@ impl Work for Escalation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::escalation::Target;
 
     #[test]
     fn keys_fit_and_differ() {

@@ -239,6 +239,7 @@ fn update(
             next_at: Some(now),
             reference: None,
             last_error: None,
+            again: None,
             ..sent
         };
         tx.add_outbox(&row)?;

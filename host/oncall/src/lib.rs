@@ -1,21 +1,26 @@
 //! People, time and effects after an incident exists: reconcilers over the store.
 //!
-//! Six loops, each woken by a signal, by its period and by the next due time, decide from stored rows only: router asks who
-//! has to know, escalation pages step by step until somebody answers, delivery makes sure that a page arrives, automation asks what
-//! should be done, actions does it, and timers wakes what was to rest for a while. A restart is no special case of theirs. What people answer from outside comes in through
+//! Each loop is woken by a signal, by its period and by the next due time, and decides from stored rows only: router asks who has to know,
+//! escalation pages step by step until somebody answers, delivery makes sure that a page arrives, automation asks what should be done,
+//! actions does it, timers wakes what was to rest for a while, handoff tells whose shift begins, and contacts tries how people are
+//! reached. A restart is no special case of theirs. What people answer from outside comes in through
 //! [`Interactions`].
 
 mod actions;
 pub mod approval;
 mod automation;
+mod bundle;
+pub mod contacts;
 mod delivery;
 mod escalation;
+mod handoff;
 mod house;
 mod instances;
 mod interaction;
 pub mod links;
 mod message;
 mod oncall;
+mod paging;
 mod reconciler;
 pub mod roster;
 mod router;

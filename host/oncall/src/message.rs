@@ -1,7 +1,7 @@
 //! What a person is told: the view of an incident that plugins get, the page to render, and the host's own plain text.
 
 use crate::links::{Answer, Chosen, LINK_SECONDS, Link, LinkSigner, SNOOZE_MINUTES};
-use domain::alert::cut;
+use domain::alert::{Status, cut};
 use domain::id::IncidentId;
 use domain::inbound::Method;
 use domain::incident::Incident;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Alerts shown with an incident.
 const ALERTS_LIMIT: u32 = 20;
+/// Incidents of one message.
+const BUNDLED_LIMIT: usize = 20;
 /// Longest plain text, in bytes.
 const PLAIN_LIMIT_BYTES: usize = 4096;
 
@@ -55,6 +57,24 @@ pub fn page(view: &dyn View, row: &Outbox, context: &Context<'_>) -> Result<Page
         previous = sent.max_by_key(|o| o.id).and_then(|o| o.reference);
     }
     Ok(Page { incidents, previous, ..bare_page(row, context) })
+}
+
+/// [`page`] for a message that stands for several incidents: those of `more` that still fire stand beside its own, at most
+/// [`BUNDLED_LIMIT`] in all, and its choices say which incident they answer.
+pub fn page_about(view: &dyn View, row: &Outbox, more: &[IncidentId], context: &Context<'_>) -> Result<Page, StoreError> {
+    let mut page = page(view, row, context)?;
+    for id in more.iter().filter(|id| Some(**id) != row.incident) {
+        if page.incidents.len() >= BUNDLED_LIMIT {
+            break;
+        }
+        if let Some(incident) = view.incident(*id)?.filter(|incident| incident.status == Status::Firing) {
+            page.incidents.push(incident_view(view, incident, context.installation, context.public_url)?);
+        }
+    }
+    if let Some(own) = row.incident.filter(|_| page.incidents.len() > 1) {
+        page.choices.iter_mut().for_each(|choice| choice.text = format!("{} #{own}", choice.text));
+    }
+    Ok(page)
 }
 
 /// The page of a row without its incident.
@@ -99,7 +119,7 @@ pub fn plain(page: &Page) -> Option<Request> {
 fn plain_words(page: &Page) -> (String, String) {
     let mut subject = match &page.purpose {
         Purpose::Escalation(_) => "You are paged".to_owned(),
-        Purpose::Update(text) => cut(text, 200),
+        Purpose::Update(text) | Purpose::Reminder(text) => cut(text, 200),
         Purpose::Test(code) => format!("Your code is {code}"),
     };
     let mut text = String::new();

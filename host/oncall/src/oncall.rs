@@ -1,9 +1,11 @@
-//! The six reconcilers as one thing to start, to ask and to stop.
+//! The reconcilers as one thing to start, to ask and to stop.
 
 use crate::actions::Actions;
 use crate::automation::Automation;
+use crate::contacts::Contacts;
 use crate::delivery::Delivery;
 use crate::escalation::Escalation;
+use crate::handoff::Handoffs;
 use crate::house::{Activity, House};
 use crate::interaction::Interactions;
 use crate::links::LinkSigner;
@@ -54,13 +56,15 @@ impl OnCall {
         let house = Arc::new(House { parts, activity: Activity::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
-        let works: [Arc<dyn Work>; 6] = [
+        let works: [Arc<dyn Work>; 8] = [
             Arc::new(Router::new(Arc::clone(&house))),
             Arc::new(Escalation::new(Arc::clone(&house))),
             Arc::new(Delivery::new(Arc::clone(&house))),
             Arc::new(Automation::new(Arc::clone(&house))),
             Arc::new(Actions::new(Arc::clone(&house))),
             Arc::new(Timers::new(Arc::clone(&house))),
+            Arc::new(Handoffs::new(Arc::clone(&house))),
+            Arc::new(Contacts::new(Arc::clone(&house))),
         ];
         let loops = works.into_iter().map(|work| tokio::spawn(keep(work, Arc::clone(&house), stopped.clone()))).collect();
         let interactions = Arc::new(Interactions::new(Arc::clone(&house)));
@@ -82,8 +86,9 @@ impl OnCall {
             .view(move |view| {
                 let paging =
                     !view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty();
-                let timers = !view.objects_due(Kind::Timer, now, 1)?.is_empty();
-                Ok(paging || timers || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
+                let kept = Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                let paging = paging || kept.into_iter().flatten().any(|due| due <= now);
+                Ok(paging || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
             })
             .await;
         matches!(due, Ok(false)) && self.house.activity.rest() == Some(before)

@@ -73,6 +73,7 @@ mod tests {
             contacts: vec![],
             admin: false,
             break_glass: false,
+            ..User::default()
         };
         let weekly = Rotation {
             id: "weekly".into(),

@@ -141,3 +141,27 @@ async fn a_receipt_that_says_failed_pages_somebody_else_once() {
     assert_eq!(state, OutboxState::Failed);
     assert!(!world.phones.log().contains(&format!("0 {BOB}")));
 }
+
+/// Planted bug that this finds: a report that came in time is not noted, so that every page counts as silent.
+#[tokio::test]
+async fn a_report_in_time_keeps_the_page_and_silence_does_not() {
+    for (reported, paged) in [(true, 1), (false, 2)] {
+        let world = world();
+        let mut snapshot = (*world.live.load()).clone();
+        let mut installation = (*snapshot.installation).clone();
+        installation.receipts.insert("ntfy".into(), 60);
+        snapshot.installation = std::sync::Arc::new(installation);
+        world.live.publish(snapshot);
+        let id = world.open(|_| {}).await;
+        world.settle().await;
+        let reference = world.store.view(move |view| view.outbox_of(id)).await.unwrap()[0].reference.clone().unwrap();
+        if reported {
+            assert_eq!(say(&world, &format!("delivered {reference}")).await.unwrap(), "");
+        }
+        world.pass(59).await;
+        assert_eq!(world.phones.log(), [format!("0 {ALICE}")]);
+        world.pass(1).await;
+        assert_eq!(world.phones.log().len(), paged, "reported: {reported}, {:?}", world.phones.log());
+        assert_eq!(world.alarms.0.lock().unwrap().len(), paged - 1);
+    }
+}

@@ -25,11 +25,25 @@ pub enum Kind {
     Timer,
     /// Who was told last that their shift begins or ends.
     Handoff,
+    /// Whose turn it is in a step of a policy.
+    Turn,
+    /// A message whose provider has to report that it arrived.
+    Receipt,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Silence, Self::Heartbeat, Self::Contact, Self::Swap, Self::Bundle, Self::Timer, Self::Handoff];
+    pub const ALL: [Self; 9] = [
+        Self::Silence,
+        Self::Heartbeat,
+        Self::Contact,
+        Self::Swap,
+        Self::Bundle,
+        Self::Timer,
+        Self::Handoff,
+        Self::Turn,
+        Self::Receipt,
+    ];
 
     /// As stored.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +55,8 @@ impl Kind {
             Self::Bundle => "bundle",
             Self::Timer => "timer",
             Self::Handoff => "handoff",
+            Self::Turn => "turn",
+            Self::Receipt => "receipt",
         }
     }
 }

@@ -23,6 +23,10 @@ pub struct Wakes {
     pub actions: Notify,
     /// An incident has a new timer, or other rules for them.
     pub timers: Notify,
+    /// Somebody else may be on call.
+    pub handoff: Notify,
+    /// Contacts are to be tried.
+    pub contacts: Notify,
     changed: broadcast::Sender<IncidentId>,
 }
 
@@ -39,6 +43,8 @@ impl Default for Wakes {
             automation: Notify::new(),
             actions: Notify::new(),
             timers: Notify::new(),
+            handoff: Notify::new(),
+            contacts: Notify::new(),
             changed,
         }
     }

@@ -255,6 +255,7 @@ pub(crate) fn with_page<R>(reads: &Reads, page: &Page, ask: impl FnOnce(notify::
         purpose: match &page.purpose {
             Purpose::Escalation(step) => notify::Purpose::Escalation(*step),
             Purpose::Update(what) => notify::Purpose::Update(what),
+            Purpose::Reminder(what) => notify::Purpose::Reminder(what),
             Purpose::Test(code) => notify::Purpose::Test(code),
         },
         contact: ContactParam { kind: &page.contact.kind, address: &page.contact.address },

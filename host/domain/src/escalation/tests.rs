@@ -19,11 +19,12 @@ fn user(id: &str, contacts: usize, break_glass: bool) -> User {
         contacts: (0..contacts).map(contact).collect(),
         admin: false,
         break_glass,
+        paging: crate::paging::Paging::default(),
     }
 }
 
 fn policy(id: &str, repeat: u32, repeat_delay_seconds: u32, steps: Vec<(u32, Vec<Target>)>) -> Policy {
-    let steps = steps.into_iter().map(|(delay_seconds, targets)| Step { delay_seconds, targets }).collect();
+    let steps = steps.into_iter().map(|(delay_seconds, targets)| Step { delay_seconds, targets, ..Step::default() }).collect();
     Policy { id: id.into(), team: "shop".into(), steps, repeat, repeat_delay_seconds }
 }
 
@@ -40,7 +41,7 @@ fn installation(users: Vec<User>, policies: Vec<Policy>) -> Installation {
         turn: Turn::Weeks(1),
         starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None, care: crate::care::CareRules::default() };
+    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), ..Team::default() };
     Installation {
         users: users.into_iter().map(|u| (u.id.clone(), u)).collect(),
         teams: [(team.id.clone(), team)].into(),
@@ -106,13 +107,14 @@ fn run(id: u64, target: Target, next_at: Millis) -> Run {
 struct Play {
     installation: Installation,
     runs: Vec<Run>,
+    turns: Turns,
     log: Vec<String>,
     pages: Vec<(Millis, Vec<UserId>)>,
 }
 
 impl Play {
     fn new(installation: Installation, target: Target) -> Self {
-        Self { installation, runs: vec![run(1, target, Millis(0))], log: Vec::new(), pages: Vec::new() }
+        Self { installation, runs: vec![run(1, target, Millis(0))], turns: Turns::new(), log: Vec::new(), pages: Vec::new() }
     }
 
     /// The earliest active run does what is due; gives the time.
@@ -121,9 +123,10 @@ impl Play {
         let run = due.expect("an incident that fires has an active run").clone();
         let now = run.next_at.expect("an active run is due some time");
         let duty = Duty { installation: &self.installation, overrides: &[], now };
-        let out = advance(&run, &incident(Status::Firing), &self.runs, &duty);
+        let out = advance(&run, &incident(Status::Firing), &self.runs, &duty, &self.turns);
         let slot = self.runs.iter_mut().find(|r| r.id == run.id).unwrap();
         *slot = out.run;
+        self.turns.extend(out.turned.map(|t| ((t.policy, t.step), t.next)));
         for begun in out.begun {
             let id = RunId(self.runs.len() as u64 + 1);
             let Begun { target, last_resort, next_at, reason } = begun;
@@ -179,6 +182,7 @@ fn a_policy_in_a_step_runs_beside_and_a_ring_ends() {
         play.log,
         [
             "0 Step 1 of policy a: policy b begins",
+            "0 Policy b waits 30 s before anybody is paged",
             "0 Step 1 of policy a: paging alice",
             // a is going on, so step 1 of b has its people; a's own people are paged by a.
         ]
@@ -194,7 +198,7 @@ fn an_answer_stops_it() {
     let duty = Duty { installation: &installation, overrides: &[], now: Millis(5) };
     for status in [Status::Acknowledged, Status::Resolved] {
         let due = run(1, person("alice"), Millis(5));
-        let out = advance(&due, &incident(status), std::slice::from_ref(&due), &duty);
+        let out = advance(&due, &incident(status), std::slice::from_ref(&due), &duty, &Turns::new());
         assert_eq!((out.run.state, out.run.next_at, out.page, out.begun.len()), (RunState::Stopped, None, None, 0));
     }
 }

@@ -1,14 +1,19 @@
 //! What came of a message, made true: its row, its lines, and who is tried next when it failed.
 
 use super::send::{Came, Sent};
+use super::silent;
+use crate::contacts;
 use crate::escalation::key;
 use crate::house::line;
 use crate::message::recipient;
+use crate::paging::attempt_after;
 use crate::wanted::is_wanted;
+use domain::command::Notice;
 use domain::escalation::{Duty, hurried};
+use domain::id::RunId;
 use domain::incident::Incident;
 use domain::installation::Installation;
-use domain::page::{Outbox, OutboxState, Purpose};
+use domain::page::{Again, Outbox, OutboxState, Purpose};
 use domain::time::Millis;
 use domain::timeline::{Cause, LineKind};
 use ports::{StoreError, Tx};
@@ -33,6 +38,8 @@ pub struct Recorded {
     pub queued: bool,
     /// A run's next step was brought forward.
     pub hurried: bool,
+    /// What to tell about the contact that was tried.
+    pub notice: Option<Notice>,
 }
 
 /// Records a result. `None`: the row is not being sent any more, or by somebody else, and nothing is written.
@@ -50,8 +57,7 @@ pub fn record(
     }
     let person = recipient(&row, installation);
     let kind = row.contact.kind.clone();
-    let about_delivery = incident.as_ref().is_some_and(|i| i.own && i.key.contains(super::DELIVERY_CAUSE));
-    let mut recorded = Recorded { about_delivery, ..Recorded::default() };
+    let mut recorded = Recorded { about_delivery: is_about_delivery(incident.as_ref()), ..Recorded::default() };
     let why = match &sent.came {
         Came::Accepted(reference) | Came::Delivered(reference) => {
             let verb = if matches!(sent.came, Came::Accepted(_)) { "took the page for" } else { "delivered the page to" };
@@ -60,6 +66,10 @@ pub fn record(
             row.reference.clone_from(reference);
             tx.put_outbox(&row)?;
             say(tx, &row, LineKind::Delivered, &format!("{kind} {verb} {person}"), sent.cause.clone(), now)?;
+            if matches!(sent.came, Came::Accepted(_)) {
+                silent::expect(tx, &row, sent.cause.as_ref().map(|cause| cause.plugin.name.as_str()), installation, now)?;
+            }
+            recorded.notice = contacts::came(tx, &row, None, now)?;
             recorded.arrived = true;
             return Ok(Some(recorded));
         }
@@ -91,6 +101,7 @@ pub fn record(
     row.last_error = Some(why.clone());
     tx.put_outbox(&row)?;
     say(tx, &row, LineKind::DeliveryFailed, &format!("{kind} could not reach {person}: {why}"), sent.cause.clone(), now)?;
+    recorded.notice = contacts::came(tx, &row, Some(&why), now)?;
     recorded.failed = Some(why);
     if let Some(incident) = wanted(tx, incident, &row)? {
         fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
@@ -111,8 +122,8 @@ pub fn failed_after_all(tx: &mut dyn Tx, row: Outbox, why: &str, installation: &
     tx.put_outbox(&row)?;
     let text = format!("{} could not reach {} after all: {why}", row.contact.kind, recipient(&row, installation));
     say(tx, &row, LineKind::DeliveryFailed, &text, None, now)?;
-    let mut recorded = Recorded { failed: Some(why), ..Recorded::default() };
     let incident = row.incident.map(|id| tx.incident(id)).transpose()?.flatten();
+    let mut recorded = Recorded { failed: Some(why), about_delivery: is_about_delivery(incident.as_ref()), ..Recorded::default() };
     if let Some(incident) = wanted(tx, incident, &row)? {
         fall_back(tx, &row, &incident, installation, now, &mut recorded)?;
     }
@@ -125,6 +136,10 @@ fn wanted(tx: &dyn Tx, incident: Option<Incident>, row: &Outbox) -> Result<Optio
         Some(incident) if is_wanted(tx.as_view(), &incident, row)? => Ok(Some(incident)),
         _ => Ok(None),
     }
+}
+
+fn is_about_delivery(incident: Option<&Incident>) -> bool {
+    incident.is_some_and(|i| i.own && i.key.contains(super::DELIVERY_CAUSE))
 }
 
 /// The pause after so many tries, in seconds: 5, 15, 45, 135.
@@ -146,7 +161,8 @@ fn fall_back(
     now: Millis,
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
-    let (Some(run_id), Some(user), Purpose::Escalation(step)) = (failed.run, &failed.user, &failed.purpose) else { return Ok(()) };
+    let (Some(run_id), Purpose::Escalation(step)) = (failed.run, &failed.purpose) else { return Ok(()) };
+    let Some(user) = &failed.user else { return address_failed(tx, failed, (run_id, *step), installation, now, recorded) };
     let same_page =
         |o: &Outbox| o.run == failed.run && o.user == failed.user && o.purpose == failed.purpose && o.queued_at == failed.queued_at;
     let siblings: Vec<Outbox> = tx.outbox_of(incident.id)?.into_iter().filter(same_page).collect();
@@ -167,7 +183,7 @@ fn fall_back(
     let contacts = installation.users.get(user).map_or(&[][..], |u| &u.contacts);
     let untried = contacts.iter().enumerate().find(|(_, method)| siblings.iter().all(|o| o.contact != method.contact));
     if let Some((index, method)) = untried {
-        let (index, attempt) = (index as u32, siblings.len() as u32);
+        let (index, attempt) = (index as u32, attempt_after(failed, siblings.len() as u32));
         let again = Outbox {
             id: tx.new_outbox_id()?,
             key: key(&run, *step, run.repeat, user, attempt, index),
@@ -178,6 +194,8 @@ fn fall_back(
             next_at: Some(now),
             reference: None,
             last_error: None,
+            // The failed one goes on being sent again by itself.
+            again: failed.again.map(|again| Again { every_seconds: 0, ..again }),
             ..failed.clone()
         };
         if tx.add_outbox(&again)? {
@@ -189,6 +207,31 @@ fn fall_back(
     if let Some(run) = hurried(&run, *step, &Duty { installation, overrides: &[], now }) {
         tx.put_run(&run)?;
         say(tx, failed, LineKind::DeliveryFailed, &format!("No contact of {user} works: the next step comes early"), None, now)?;
+        recorded.hurried = true;
+    }
+    Ok(())
+}
+
+/// After the failure of a message to nobody in particular: the run's next step at once, if nobody else hears of this one.
+fn address_failed(
+    tx: &mut dyn Tx,
+    failed: &Outbox,
+    (run, step): (RunId, u32),
+    installation: &Installation,
+    now: Millis,
+    recorded: &mut Recorded,
+) -> Result<(), StoreError> {
+    let Some(incident) = failed.incident else { return Ok(()) };
+    let of_step = |o: &Outbox| o.run == failed.run && o.purpose == failed.purpose && o.queued_at == failed.queued_at;
+    let dead = |o: &Outbox| matches!(o.state, OutboxState::Failed | OutboxState::Cancelled);
+    if tx.outbox_of(incident)?.iter().any(|o| o.id != failed.id && of_step(o) && !dead(o)) {
+        return Ok(());
+    }
+    let Some(run) = tx.run(run)? else { return Ok(()) };
+    if let Some(run) = hurried(&run, step, &Duty { installation, overrides: &[], now }) {
+        tx.put_run(&run)?;
+        let text = format!("Nobody else hears of this step than {}: the next comes early", failed.contact.address);
+        say(tx, failed, LineKind::DeliveryFailed, &text, None, now)?;
         recorded.hurried = true;
     }
     Ok(())

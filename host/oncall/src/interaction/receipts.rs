@@ -1,6 +1,6 @@
 //! News about messages that were sent: arrived, or not after all; then the next contact is tried.
 
-use crate::delivery::{arrived_after_all, failed_after_all};
+use crate::delivery::{arrived_after_all, failed_after_all, heard};
 use domain::id::IncidentId;
 use domain::interaction::Receipt;
 use domain::page::{Outbox, OutboxState};
@@ -30,6 +30,7 @@ pub fn receive(
             continue;
         }
         changed.extend(row.incident);
+        heard(tx, row.id)?;
         if receipt.delivered {
             arrived_after_all(tx, &row, &snapshot.installation, now)?;
         } else {

@@ -4,7 +4,7 @@ use super::decide::{Chosen, Routed, exists};
 use crate::house::line;
 use domain::alert::{Severity, Status};
 use domain::care::{Answer, Asked};
-use domain::escalation::{Duty, Run, RunState, Target, Urgency};
+use domain::escalation::{Duty, Run, RunState, Target, Urgency, waiting};
 use domain::id::TeamId;
 use domain::incident::Incident;
 use domain::installation::Installation;
@@ -159,7 +159,10 @@ impl<'a> Start<'a> {
 
     fn run(&mut self, target: Target, reason: String, cause: Option<Cause>, ask: Option<u32>) -> Result<(), StoreError> {
         let now = self.duty.now;
-        let delay = self.duty.plan(&target).and_then(|plan| plan.steps.first().map(|step| step.delay_seconds)).unwrap_or(0);
+        let delay = self.duty.first_delay(&target);
+        if let Some(said) = waiting(&target, delay) {
+            self.say(said.kind, &said.text, cause.clone())?;
+        }
         let run = Run {
             id: self.tx.new_run_id()?,
             incident: self.incident.id,

@@ -1,5 +1,6 @@
 //! The question to the route plugins, and what counts as their answer.
 
+use crate::contacts::team_of_notice;
 use crate::house::cause;
 use crate::instances::Instances;
 use domain::alert::Status;
@@ -45,7 +46,8 @@ impl Routed {
 }
 
 fn default(seen: &Incident, installation: &Installation, why: &str) -> Chosen {
-    let policy = installation.default_policy_for(seen.integration.as_ref(), Some(&seen.team));
+    let about = team_of_notice(&seen.key, installation).filter(|_| seen.own);
+    let policy = installation.default_policy_for(seen.integration.as_ref(), about.or(Some(&seen.team)));
     Chosen { target: Target::Policy(policy.clone()), urgency: Urgency::Page, why: format!("by default: {why}"), cause: None }
 }
 
@@ -140,8 +142,9 @@ fn take(routed: &mut Routed, snapshot: &Snapshot, placed: &Placed, mut destinati
 pub fn exists(installation: &Installation, target: &Target) -> bool {
     match target {
         Target::Policy(id) => installation.policies.contains_key(id),
-        Target::Rotation(id) => installation.rotations.contains_key(id),
+        Target::Rotation(id) | Target::Next(id) | Target::Previous(id) => installation.rotations.contains_key(id),
         Target::Team(id) => installation.teams.contains_key(id),
         Target::User(id) => installation.users.contains_key(id),
+        Target::Address(_) => true,
     }
 }

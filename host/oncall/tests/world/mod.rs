@@ -401,7 +401,8 @@ impl World {
                 .store
                 .view(|view| {
                     let due = [view.next_run_due()?, view.next_outbox_due()?, view.next_event_due()?, view.next_action_due()?];
-                    Ok(due.into_iter().flatten().min())
+                    let kept = ports::object::Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                    Ok(due.into_iter().chain(kept).flatten().min())
                 })
                 .await
                 .unwrap();

@@ -15,6 +15,7 @@ fn user(id: &str, contacts: &[(&str, String, u32)]) -> (UserId, User) {
         contacts: contacts.iter().map(method).collect(),
         admin: false,
         break_glass: id == "carol",
+        ..User::default()
     };
     (user.id.clone(), user)
 }
@@ -23,7 +24,7 @@ fn user(id: &str, contacts: &[(&str, String, u32)]) -> (UserId, User) {
 /// carol, the break-glass user, is behind `fallback`.
 pub fn installation() -> Installation {
     let policy = |id: &str, repeat, repeat_delay_seconds, steps: Vec<(u32, Target)>| {
-        let step = |(delay_seconds, target)| Step { delay_seconds, targets: vec![target] };
+        let step = |(delay_seconds, target)| Step { delay_seconds, targets: vec![target], ..Step::default() };
         let steps = steps.into_iter().map(step).collect();
         (id.into(), Policy { id: id.into(), team: "shop".into(), steps, repeat, repeat_delay_seconds })
     };
@@ -46,7 +47,7 @@ pub fn installation() -> Installation {
         expire_after_seconds: None,
         rate: None,
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None, care: domain::care::CareRules::default() };
+    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), ..Team::default() };
     Installation {
         revision: Revision(3),
         users: [

@@ -3,6 +3,7 @@
 mod action;
 mod client;
 mod config;
+mod contact;
 mod deadletter;
 mod incident;
 mod oncall;
@@ -40,6 +41,8 @@ enum Command {
     Action(action::ActionArgs),
     /// Who is on call.
     Oncall(oncall::OnCallArgs),
+    /// How people are reached: list, test and verify contacts.
+    Contact(contact::ContactArgs),
     /// Look at the installed plugins.
     Plugin(plugin::PluginArgs),
     /// Plan, apply and export the configuration.
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Incident(args) => incident::run(&args),
         Command::Action(args) => action::run(&args),
         Command::Oncall(args) => oncall::run(&args),
+        Command::Contact(args) => contact::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),

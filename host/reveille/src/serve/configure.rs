@@ -2,6 +2,8 @@
 
 use documents::server::AllowSection;
 use documents::{Bundle, Problem, change, diff};
+use domain::contact::Contact;
+use domain::escalation::Target;
 use domain::id::{AuditId, Revision};
 use domain::installation::{Installation, PluginVersion};
 use ports::store::AuditRow;
@@ -105,25 +107,22 @@ impl Configuration {
     fn unreachable(&self, snapshot: &Snapshot) -> Vec<String> {
         let served: Vec<&str> = snapshot.notify.keys().map(String::as_str).collect();
         let mut warnings = Vec::new();
-        for user in snapshot.installation.users.values() {
-            for contact in user.contacts.iter().map(|method| &method.contact) {
-                if !snapshot.notify.contains_key(&contact.kind) {
-                    let kinds =
-                        if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
-                    warnings.push(format!(
-                        "user {}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})",
-                        user.id, contact.kind
-                    ));
-                }
-                if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
-                    warnings.push(format!(
-                        "user {}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml",
-                        user.id
-                    ));
-                }
-                if contact.kind == "mail" && !self.mails {
-                    warnings.push(format!("user {}: mail cannot be sent: reveille.toml has no [smtp]", user.id));
-                }
+        for (whose, contact) in addressed(&snapshot.installation) {
+            if !snapshot.notify.contains_key(&contact.kind) {
+                let kinds =
+                    if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
+                warnings.push(format!(
+                    "{whose}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})",
+                    contact.kind
+                ));
+            }
+            if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
+                warnings.push(format!(
+                    "{whose}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml"
+                ));
+            }
+            if contact.kind == "mail" && !self.mails {
+                warnings.push(format!("{whose}: mail cannot be sent: reveille.toml has no [smtp]"));
             }
         }
         warnings
@@ -353,6 +352,20 @@ pub(super) fn version_changes(old: &BTreeMap<String, PluginVersion>, new: &BTree
     let gone = old.iter().filter(|(name, _)| !new.contains_key(*name));
     changes.extend(gone.map(|(name, version)| change(name, ChangeKind::Removed, words(version))));
     changes
+}
+
+/// Every contact that may be paged, and whose it is.
+fn addressed(installation: &Installation) -> Vec<(String, &Contact)> {
+    let users = installation.users.values();
+    let people = users.flat_map(|user| user.contacts.iter().map(move |method| (format!("user {}", user.id), &method.contact)));
+    let policies = installation.policies.values().flat_map(|policy| policy.steps.iter().map(move |step| (policy, step)));
+    let addresses = policies.flat_map(|(policy, step)| {
+        step.targets.iter().filter_map(move |target| match target {
+            Target::Address(contact) => Some((format!("policy {}", policy.id), contact)),
+            _ => None,
+        })
+    });
+    people.chain(addresses).collect()
 }
 
 /// What works but is probably not meant.

@@ -161,12 +161,13 @@ impl Running {
         let due = self
             .store
             .view(|view| {
-                let timer = view.next_object_due(ports::object::Kind::Timer)?;
-                let paging = [view.next_run_due()?, view.next_outbox_due()?, timer];
-                Ok(paging.into_iter().chain([view.next_wake()?, view.next_event_due()?, view.next_action_due()?]).collect::<Vec<_>>())
+                let rows =
+                    [view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?];
+                let kept = ports::object::Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                Ok(rows.into_iter().chain(kept).flatten().min())
             })
             .await?;
-        Ok(due.into_iter().flatten().min())
+        Ok(due)
     }
 }
 

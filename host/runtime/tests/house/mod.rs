@@ -189,6 +189,7 @@ pub fn user() -> User {
         contacts: Vec::new(),
         admin: false,
         break_glass: false,
+        ..User::default()
     }
 }
 

@@ -204,6 +204,7 @@ pub(super) fn outbox(id: OutboxId, key: &str, incident: Option<IncidentId>, next
         next_at,
         reference: Some("<1@reveille.example>".into()),
         last_error: Some("451 try later".into()),
+        again: Some(domain::page::Again { every_seconds: 600, round: 2, paged_at: Millis(1_000) }),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod audit;
 pub mod configuration;
+pub mod contacts;
 pub mod dead_letters;
 pub mod decisions;
 pub mod incidents;
@@ -78,6 +79,11 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Known, routes!(on_call::list_overrides));
     routes.api(Permission::Responder, routes!(on_call::add_override));
     routes.api(Permission::Responder, routes!(on_call::delete_override));
+
+    routes.api(Permission::Known, routes!(contacts::list));
+    routes.api(Permission::Known, routes!(contacts::test));
+    routes.api(Permission::Known, routes!(contacts::verify));
+    routes.api(Permission::Admin, routes!(contacts::test_all));
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));

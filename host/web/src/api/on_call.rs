@@ -239,6 +239,7 @@ pub async fn enter(
     let entry = stored.ok_or_else(|| Problem::conflict(format!("The rotation already has {OVERRIDES} overrides that have not ended.")))?;
     // A step that found nobody may find somebody now.
     app.parts.wakes.escalation.notify_one();
+    app.parts.wakes.handoff.notify_one();
     Ok(entry)
 }
 
@@ -272,5 +273,6 @@ pub async fn withdraw(app: &App, caller: &Principal, id: OverrideId) -> Result<(
             tx.add_audit(&row)
         })
         .await?;
+    app.parts.wakes.handoff.notify_one();
     Ok(())
 }

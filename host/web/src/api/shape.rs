@@ -244,6 +244,7 @@ pub fn target_words(target: &Target) -> String {
         Target::Rotation(id) => format!("rotation {id}"),
         Target::Team(id) => format!("team {id}"),
         Target::User(id) => format!("user {id}"),
+        other => other.to_string(),
     }
 }
 
@@ -331,6 +332,7 @@ impl PageShape {
             purpose: match row.purpose {
                 Purpose::Escalation(_) => "escalation",
                 Purpose::Update(_) => "update",
+                Purpose::Reminder(_) => "reminder",
                 Purpose::Test(_) => "test",
             },
             state: outbox_word(row.state),

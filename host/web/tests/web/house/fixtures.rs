@@ -30,13 +30,14 @@ fn user(id: &str, name: &str, admin: bool) -> (UserId, User) {
         contacts: vec![],
         admin,
         break_glass: false,
+        ..User::default()
     };
     (id.into(), user)
 }
 
 fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
     let members = members.iter().map(|id| UserId::from(*id)).collect();
-    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None, care: domain::care::CareRules::default() })
+    (id.into(), Team { id: id.into(), name: name.into(), members, ..Team::default() })
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
@@ -78,7 +79,7 @@ pub fn installation() -> Installation {
     let policy = Policy {
         id: "shop".into(),
         team: "shop".into(),
-        steps: vec![Step { delay_seconds: 0, targets: vec![Target::Rotation("primary".into())] }],
+        steps: vec![Step { targets: vec![Target::Rotation("primary".into())], ..Step::default() }],
         repeat: 0,
         repeat_delay_seconds: 300,
     };
@@ -248,6 +249,7 @@ fn page(id: u64, incident: IncidentId, user: &str, kind: &str, state: OutboxStat
         next_at: None,
         reference: None,
         last_error: (state == OutboxState::Failed).then(|| "550 no such mailbox".into()),
+        again: None,
     }
 }
 
