@@ -15,6 +15,7 @@ mod node;
 pub mod plugin_use;
 pub mod problem;
 mod reach;
+pub mod scenario;
 pub mod schema;
 pub mod secret;
 pub mod server;

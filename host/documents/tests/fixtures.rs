@@ -102,7 +102,7 @@ fn the_example_for_a_team_of_two_is_short() {
 fn schemas_are_written_for_editors() {
     let directory = tempfile::tempdir().unwrap();
     let paths = documents::schema::write(&directory.path().join("schemas")).unwrap();
-    assert_eq!(paths.len(), documents::Kind::ALL.len() + 2);
+    assert_eq!(paths.len(), documents::Kind::ALL.len() + 3);
     let text = std::fs::read_to_string(directory.path().join("schemas/policy.json")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(schema["required"], serde_json::json!(["kind", "id", "team", "steps"]));

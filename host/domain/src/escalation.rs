@@ -8,11 +8,13 @@ use crate::timeline::Cause;
 use serde::{Deserialize, Serialize};
 
 mod advance;
+mod begin;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use advance::{Advance, Begun, Said, StepPage, advance, hurried};
+pub use begin::{Message, is_going, is_outlived, messages, to_begin_again};
 pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan};
 
 /// Most runs of one incident; policies that name each other in a ring end here, and then in the last resort.

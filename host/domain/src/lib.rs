@@ -19,6 +19,7 @@ pub mod interaction;
 pub mod journal;
 pub mod page;
 pub mod schedule;
+pub mod simulation;
 pub mod state;
 pub mod time;
 pub mod timeline;

@@ -4,7 +4,7 @@ use crate::automation::tell;
 use crate::house::{House, line};
 use crate::reconciler::Work;
 use domain::action::Change;
-use domain::escalation::{Advance, Begun, Duty, Run, RunState, StepPage, advance};
+use domain::escalation::{Advance, Begun, Duty, Run, RunState, StepPage, advance, messages};
 use domain::id::{IncidentId, RunId, UserId};
 use domain::installation::Installation;
 use domain::page::{Outbox, OutboxState, Purpose};
@@ -137,53 +137,39 @@ fn advance_one(
 }
 
 fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), StoreError> {
-    let Begun { target, last_resort, next_at, reason } = begun;
-    let run = Run {
-        id: tx.new_run_id()?,
-        incident: by.incident,
-        target,
-        state: RunState::Active,
-        step: 0,
-        repeat: 0,
-        next_at: Some(next_at),
-        last_resort,
-        reason,
-        cause: by.cause.clone(),
-        started_at: now,
-    };
+    let run = Run::begun(tx.new_run_id()?, by.incident, begun, by.cause.clone(), now);
     tx.put_run(&run)
 }
 
 /// Queues a message per person and contact; gives how many.
 fn queue(tx: &mut dyn Tx, run: &Run, page: &StepPage, installation: &Installation, now: Millis) -> Result<u64, StoreError> {
     let mut count = 0;
-    for user in page.users.iter().filter_map(|id| installation.users.get(id)) {
-        for (index, method) in user.contacts.iter().enumerate() {
-            let index = index as u32;
-            let row = Outbox {
-                id: tx.new_outbox_id()?,
-                key: key(run, page.step, page.repeat, &user.id, 0, index),
-                incident: Some(run.incident),
-                run: Some(run.id),
-                user: Some(user.id.clone()),
-                contact: method.contact.clone(),
-                contact_index: index,
-                purpose: Purpose::Escalation(page.step),
-                state: OutboxState::Queued,
-                tries: 0,
-                queued_at: now,
-                next_at: Some(now.plus_seconds(method.delay_seconds)),
-                reference: None,
-                last_error: None,
+    for message in messages(page, installation) {
+        let index = message.contact_index;
+        let row = Outbox {
+            id: tx.new_outbox_id()?,
+            key: key(run, page.step, page.repeat, message.user, 0, index),
+            incident: Some(run.incident),
+            run: Some(run.id),
+            user: Some(message.user.clone()),
+            contact: message.contact.clone(),
+            contact_index: index,
+            purpose: Purpose::Escalation(page.step),
+            state: OutboxState::Queued,
+            tries: 0,
+            queued_at: now,
+            next_at: Some(now.plus_seconds(message.delay_seconds)),
+            reference: None,
+            last_error: None,
+        };
+        if tx.add_outbox(&row)? {
+            let (user, kind) = (message.user, &message.contact.kind);
+            let text = match message.delay_seconds {
+                0 => format!("Paged {user} by {kind} (step {})", page.step),
+                delay => format!("Will page {user} by {kind} in {} (step {})", duration(delay), page.step),
             };
-            if tx.add_outbox(&row)? {
-                let text = match method.delay_seconds {
-                    0 => format!("Paged {} by {} (step {})", user.id, method.contact.kind, page.step),
-                    delay => format!("Will page {} by {} in {} (step {})", user.id, method.contact.kind, duration(delay), page.step),
-                };
-                tx.add_line(run.incident, &line(now, LineKind::Paged, text, run.cause.clone()))?;
-                count += 1;
-            }
+            tx.add_line(run.incident, &line(now, LineKind::Paged, text, run.cause.clone()))?;
+            count += 1;
         }
     }
     Ok(count)

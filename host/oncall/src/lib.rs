@@ -23,3 +23,4 @@ mod router;
 pub use interaction::{Heard, Interactions};
 pub use links::{Link, LinkError, LinkSigner};
 pub use oncall::{OnCall, Parts};
+pub use router::{Chosen, routes_of};

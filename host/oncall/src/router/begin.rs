@@ -3,7 +3,7 @@
 use super::decide::{Chosen, Routed};
 use crate::house::line;
 use domain::alert::{Severity, Status};
-use domain::escalation::{Duty, Run, RunState, Target, Urgency};
+use domain::escalation::{Duty, Run, RunState, Target, Urgency, is_going, is_outlived, to_begin_again};
 use domain::id::TeamId;
 use domain::incident::Incident;
 use domain::installation::Installation;
@@ -78,7 +78,7 @@ fn stop_answered(tx: &mut dyn Tx, incident: &Incident, runs: &mut [Run]) -> Resu
     }
     let timeline = tx.timeline(incident.id)?;
     let Some(given_back) = timeline.iter().filter(|l| l.kind == LineKind::Unacknowledged).map(|l| l.at).max() else { return Ok(()) };
-    for run in runs.iter_mut().filter(|r| r.state == RunState::Active && r.started_at < given_back) {
+    for run in runs.iter_mut().filter(|r| is_outlived(r, given_back)) {
         run.state = RunState::Stopped;
         run.next_at = None;
         tx.put_run(run)?;
@@ -98,14 +98,10 @@ impl Start<'_> {
         self.tx.add_line(self.incident.id, &line(self.duty.now, kind, text, cause))
     }
 
-    fn is_active(&self, target: &Target) -> bool {
-        self.runs.iter().any(|r| r.state == RunState::Active && !r.last_resort && r.target == *target)
-    }
-
     fn go(&mut self, chosen: &Chosen) -> Result<(), StoreError> {
         let Chosen { target, urgency, why, cause } = chosen;
         let canonical = self.duty.canonical(target);
-        let goes_on = *urgency == Urgency::Page && self.is_active(&canonical);
+        let goes_on = *urgency == Urgency::Page && is_going(&self.runs, &canonical);
         let text = match urgency {
             _ if goes_on => format!("Routed to {target} {why} (its escalation goes on)"),
             Urgency::Page => format!("Routed to {target} {why}"),
@@ -121,32 +117,16 @@ impl Start<'_> {
 
     /// Begins anew what was stopped by an answer: the incident fires again.
     fn again(&mut self) -> Result<(), StoreError> {
-        let stopped: Vec<Run> = self.runs.iter().filter(|r| r.state == RunState::Stopped && !r.last_resort).cloned().collect();
-        for run in stopped {
-            if !self.is_active(&run.target) {
-                self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
-                self.run(run.target, run.reason, run.cause)?;
-            }
+        for run in to_begin_again(&self.runs) {
+            self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
+            self.run(run.target, run.reason, run.cause)?;
         }
         Ok(())
     }
 
     fn run(&mut self, target: Target, reason: String, cause: Option<Cause>) -> Result<(), StoreError> {
-        let now = self.duty.now;
-        let delay = self.duty.plan(&target).and_then(|plan| plan.steps.first().map(|step| step.delay_seconds)).unwrap_or(0);
-        let run = Run {
-            id: self.tx.new_run_id()?,
-            incident: self.incident.id,
-            target,
-            state: RunState::Active,
-            step: 0,
-            repeat: 0,
-            next_at: Some(now.plus_seconds(delay)),
-            last_resort: false,
-            reason,
-            cause,
-            started_at: now,
-        };
+        let begun = self.duty.begin(target, reason);
+        let run = Run::begun(self.tx.new_run_id()?, self.incident.id, begun, cause, self.duty.now);
         self.tx.put_run(&run)?;
         self.runs.push(run);
         Ok(())

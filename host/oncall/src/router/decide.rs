@@ -2,6 +2,7 @@
 
 use crate::house::cause;
 use crate::instances::Instances;
+use domain::alert::Alert;
 use domain::decision::Stage;
 use domain::escalation::{Destination, Target, Urgency};
 use domain::incident::Incident;
@@ -83,6 +84,12 @@ pub fn decide(instances: &mut Instances, snapshot: &Snapshot, view: IncidentView
         routed.chosen.push(default(&routed.seen, installation, "a route plugin failed"));
     }
     routed
+}
+
+/// Where an incident would go that has these alerts, with instances of its own. Blocking.
+pub fn routes_of(snapshot: &Snapshot, incident: Incident, alerts: Vec<Alert>) -> Vec<Chosen> {
+    let view = IncidentView { incident, url: None, responders: Vec::new(), alerts };
+    decide(&mut Instances::default(), snapshot, view).chosen
 }
 
 fn plugins<'a>(snapshot: &'a Snapshot, incident: &Incident) -> &'a [Placed] {
