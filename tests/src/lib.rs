@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod folder;
+pub mod guide;
 pub mod mail;
 pub mod peers;
 pub mod phones;
