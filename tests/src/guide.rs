@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn blocks_have_their_lines() {
         let found = blocks("# A\n\n```sh until\necho a\n```\ntext\n```output\na\n```\n");
-        assert_eq!(found.iter().map(|b| (b.line, b.info.as_str(), b.text.as_str())).collect::<Vec<_>>(), [
-            (3, "sh until", "echo a\n"),
-            (7, "output", "a\n")
-        ]);
+        assert_eq!(
+            found.iter().map(|b| (b.line, b.info.as_str(), b.text.as_str())).collect::<Vec<_>>(),
+            [(3, "sh until", "echo a\n"), (7, "output", "a\n")]
+        );
     }
 }

@@ -35,6 +35,16 @@ fn simulations_print_what_was_worked_out_by_hand() {
     assert!(cases >= 4);
 }
 
+/// The example of the documentation is one of them.
+#[test]
+fn the_example_in_the_documentation_is_one_that_is_tested() {
+    let page = fs::read_to_string(root().join("docs/simulate.md")).unwrap();
+    for file in ["scenario.yaml", "expected.txt"] {
+        let text = fs::read_to_string(root().join("tests/simulations/spring-forward").join(file)).unwrap();
+        assert!(page.contains(&text), "docs/simulate.md shows another {file}");
+    }
+}
+
 /// Sunday, 29 March 2026, 01:30 in Rome: half an hour before the clocks jump, and before the handoff that falls into the gap.
 const NIGHT_MS: i64 = 1_774_744_200_000;
 
@@ -88,14 +98,15 @@ fn foreseen(said: &str) -> Pages {
 
 /// Of an instant of that day, in UTC, since the start.
 fn seconds(at: &str) -> i64 {
-    let time = at.split_once('T').map(|(date, time)| (date == "2026-03-29", time)).filter(|(day, _)| *day).expect("an instant of the day").1;
+    let time =
+        at.split_once('T').map(|(date, time)| (date == "2026-03-29", time)).filter(|(day, _)| *day).expect("an instant of the day").1;
     let part = |range: std::ops::Range<usize>| time[range].parse::<i64>().unwrap();
     part(0..2) * 3600 + part(3..5) * 60 + part(6..8) - 1800
 }
 
 /// One night, played by the simulation and lived through by the server: a handoff in the gap of the clock change, an acknowledgement that is given
 /// back, an override, a route by plugin, a policy that runs out. Every message is the same to the second. Planted bugs seen red: the simulation
-/// takes overrides that have not begun for ones that hold; it does not stop the old run when the incident is given back.
+/// leaves out overrides; it does not stop the old run when the incident is given back.
 #[test]
 fn a_simulation_and_the_server_page_alike_to_the_second() {
     let people = fs::read_to_string(root().join("tests/config/people.yaml")).unwrap();
@@ -144,14 +155,32 @@ fn mistakes_in_a_scenario_name_line_and_fix() {
     let cases = [
         ("starts: 2026-03-29T01:30\nincidents: [{ team: shop }]", "night.yaml:1:9: starts: `2026-03-29T01:30` names no zone: write it as"),
         ("starts: 2026-03-29T01:30 Europe/Roma\nincidents: [{ team: shop }]", "did you mean `Europe/Rome`?"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nincidents:\n  - { team: shp }", "night.yaml:3:13: incidents[0].team: there is no team `shp`; did you mean `shop`?"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nincidents:\n  - { at: 2026-03-29T02:30, team: shop }", "there is no 02:30 in Europe/Rome on that day"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, who: allice, does: acknowledge }", "night.yaml:4:20: answers[0].who: there is no user `allice`; did you mean `alice`?"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, incident: 2, who: alice, does: acknowledge }", "there is no incident 2: they are counted from 1 to 1"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, who: alice, does: ack }", "`ack` is not possible here; did you mean `acknowledge`?"),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nincidents:\n  - { team: shp }",
+            "night.yaml:3:13: incidents[0].team: there is no team `shp`; did you mean `shop`?",
+        ),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nincidents:\n  - { at: 2026-03-29T02:30, team: shop }",
+            "there is no 02:30 in Europe/Rome on that day",
+        ),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, who: allice, does: acknowledge }",
+            "night.yaml:4:20: answers[0].who: there is no user `allice`; did you mean `alice`?",
+        ),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, incident: 2, who: alice, does: acknowledge }",
+            "there is no incident 2: they are counted from 1 to 1",
+        ),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, who: alice, does: ack }",
+            "`ack` is not possible here; did you mean `acknowledge`?",
+        ),
         ("starts: 2026-03-29T01:30 Europe/Rome\nincident: [{ team: shop }]", "unknown key `incident`; did you mean `incidents`?"),
         ("starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ title: whose }]", "whose incident is this? Give `team`"),
-        ("starts: 2026-03-29T01:30 Europe/Rome\nuntil: 2027-05-01T00:00\nincidents: [{ team: shop }]", "night.yaml:2:8: until: this is longer than a year"),
+        (
+            "starts: 2026-03-29T01:30 Europe/Rome\nuntil: 2027-05-01T00:00\nincidents: [{ team: shop }]",
+            "night.yaml:2:8: until: this is longer than a year",
+        ),
     ];
     for (text, expected) in cases {
         fs::write(&file, text).unwrap();
@@ -175,7 +204,8 @@ fn a_plan_says_who_is_paged_instead_of_whom_this_week() {
 ";
     assert!(ok && said.contains(expected), "{said}");
 
-    let people = people.replace("members: [alice, bob]\ntime_zone", "members: []\ntime_zone").replace("page: [user/bob]", "page: [user/alice]");
+    let people =
+        people.replace("members: [alice, bob]\ntime_zone", "members: []\ntime_zone").replace("page: [user/bob]", "page: [user/alice]");
     fs::write(config.join("people.yaml"), &people).unwrap();
     let (said, ok) = story.server.cli(&["config", "plan", config.to_str().unwrap()]);
     let lines: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("in the next")).collect();
@@ -214,11 +244,19 @@ fn a_schema_is_printed_for_an_editor() {
 fn what_documents_manage_is_read_only_elsewhere() {
     let story = Story::two_people();
     let before = story.api("config");
-    let things = [("rotations", "shop-primary"), ("policies", "shop"), ("teams", "shop"), ("users", "bob"), ("services", "checkout"), ("settings", "")];
+    let things = [
+        ("rotations", "shop-primary"),
+        ("policies", "shop"),
+        ("teams", "shop"),
+        ("users", "bob"),
+        ("services", "checkout"),
+        ("settings", ""),
+    ];
     for (kind, id) in things {
         for method in [reqwest::Method::PUT, reqwest::Method::PATCH, reqwest::Method::DELETE, reqwest::Method::POST] {
             let url = story.server.url(format!("/api/v1/{kind}/{id}").trim_end_matches('/'));
-            let answer = story.http.request(method.clone(), url).bearer_auth(story.server.token()).json(&json!({ "members": [] })).send().unwrap();
+            let answer =
+                story.http.request(method.clone(), url).bearer_auth(story.server.token()).json(&json!({ "members": [] })).send().unwrap();
             let status = answer.status().as_u16();
             assert!(status == 404 || status == 405, "{method} {kind}/{id}: {status}");
         }

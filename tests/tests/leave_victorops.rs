@@ -5,7 +5,7 @@ use reveille_tests::guide::{Guide, blocks};
 use reveille_tests::phones::Phones;
 use reveille_tests::place::{free_port, plugins, program, root};
 
-/// Planted bugs seen red: a policy of the guide that names a rotation which is not there; an answer that does not stop the escalation (its output differs).
+/// Planted bugs seen red: a policy of the guide that names a rotation which is not there; a person in its output who is not on duty then.
 #[test]
 fn the_guide_works_as_it_is_written() {
     let page = std::fs::read_to_string(root().join("docs/leave-victorops.md")).unwrap();

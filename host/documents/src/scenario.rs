@@ -354,8 +354,9 @@ fn time(text: &str, home: &TimeZone, starts: Millis) -> Result<Millis, String> {
         Some((moment, name)) => (moment, zone(name)?),
         None => (text, home.clone()),
     };
-    let local = crate::text::LocalTime::parse(moment)
-        .map_err(|_| format!("`{text}` is no time: write it as `2026-03-29T01:30`, `2026-03-29T01:30 Europe/Rome`, or `+5m` after the start"))?;
+    let local = crate::text::LocalTime::parse(moment).map_err(|_| {
+        format!("`{text}` is no time: write it as `2026-03-29T01:30`, `2026-03-29T01:30 Europe/Rome`, or `+5m` after the start")
+    })?;
     instant(local.0, &zone)
 }
 

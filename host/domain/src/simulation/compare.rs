@@ -4,11 +4,11 @@
 use super::scenario::Arrival;
 use super::stage::opening;
 use crate::alert::Severity;
-use crate::escalation::{Duty, Run, RunState, Target, advance};
+use crate::escalation::{Duty, Policy, Run, RunState, Target, advance};
 use crate::id::{PolicyId, Revision, RotationId, RunId, TeamId, UserId};
 use crate::incident::Incident;
 use crate::installation::Installation;
-use crate::schedule::{Override, shifts};
+use crate::schedule::{Override, Rotation, shifts};
 use crate::time::Millis;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,12 +104,12 @@ pub fn compare(old: &Installation, new: &Installation, overrides: &[Override], f
     let unseen = pairs.len().saturating_sub(POLICIES_LIMIT);
     pairs.truncate(POLICIES_LIMIT);
     pairs.extend(routing_pairs(old, new));
-    let instants = instants(old, new, overrides, from, until);
     let Some(incident) = an_incident(from) else { return Differences::default() };
     let mut found = Vec::new();
     for pair in &pairs {
         let before = Side { installation: old, overrides, policy: pair.old.as_ref(), incident: &incident };
         let after = Side { installation: new, overrides, policy: pair.new.as_ref(), incident: &incident };
+        let instants = instants([&before, &after], overrides, from, until);
         for step in 1..=before.steps().max(after.steps()) {
             follow(pair, &before, &after, step, &instants, until, &mut found);
         }
@@ -134,25 +134,37 @@ fn policy_pairs(old: &Installation, new: &Installation) -> Vec<Pair> {
     new.policies.keys().filter_map(pair).collect()
 }
 
-/// What a policy stands on: the policies and rotations that it leads to, as they are written, and the default policies of its teams.
-fn ground_of(installation: &Installation, policy: &PolicyId) -> Vec<String> {
-    let mut ground = Vec::new();
+/// What a policy stands on.
+#[derive(Default, PartialEq)]
+struct Standing<'a> {
+    /// The policies that it leads to, itself first.
+    policies: Vec<Option<&'a Policy>>,
+    rotations: BTreeMap<RotationId, Option<&'a Rotation>>,
+    /// Which policy a team means.
+    teams: BTreeMap<String, PolicyId>,
+}
+
+fn ground_of<'a>(installation: &'a Installation, policy: &PolicyId) -> Standing<'a> {
+    let mut ground = Standing::default();
     let mut seen = BTreeSet::new();
     let mut next = vec![policy.clone()];
+    let duty = Duty { installation, overrides: &[], now: Millis(0) };
     while let Some(id) = next.pop() {
         if !seen.insert(id.clone()) {
             continue;
         }
         let found = installation.policies.get(&id);
-        ground.push(format!("{found:?}"));
+        ground.policies.push(found);
         for target in found.iter().flat_map(|policy| &policy.steps).flat_map(|step| &step.targets) {
-            let duty = Duty { installation, overrides: &[], now: Millis(0) };
             match duty.canonical(target) {
                 Target::Policy(id) => {
-                    ground.push(format!("{target} is {id}"));
+                    ground.teams.insert(target.to_string(), id.clone());
                     next.push(id);
                 }
-                Target::Rotation(id) => ground.push(format!("{:?}", installation.rotations.get(&id))),
+                Target::Rotation(id) => {
+                    let rotation = installation.rotations.get(&id);
+                    ground.rotations.insert(id, rotation);
+                }
                 _ => {}
             }
         }
@@ -187,20 +199,15 @@ fn routing_pairs(old: &Installation, new: &Installation) -> Vec<Pair> {
 }
 
 /// Every instant at which somebody else may be on duty, `from` first.
-fn instants(old: &Installation, new: &Installation, overrides: &[Override], from: Millis, until: Millis) -> Vec<Millis> {
+fn instants(sides: [&Side<'_>; 2], overrides: &[Override], from: Millis, until: Millis) -> Vec<Millis> {
     let mut instants = BTreeSet::from([from]);
     let mut at = Millis((from.0.div_euclid(GRID_MS) + 1) * GRID_MS);
     while at < until {
         instants.insert(at);
         at = at.plus_millis(GRID_MS);
     }
-    let names: BTreeSet<&RotationId> = old.rotations.keys().chain(new.rotations.keys()).collect();
-    for name in names {
-        let (before, after) = (old.rotations.get(name), new.rotations.get(name));
-        if before == after {
-            continue;
-        }
-        for rotation in [before, after].into_iter().flatten() {
+    for (side, policy) in sides.into_iter().filter_map(|side| Some((side, side.policy?))) {
+        for rotation in ground_of(side.installation, policy).rotations.into_values().flatten() {
             instants.extend(shifts(rotation, overrides, from, until).iter().flat_map(|shift| [shift.from, shift.until]));
         }
     }

@@ -226,7 +226,9 @@ impl<'a> Stage<'a> {
                     self.begin(place, canonical, why);
                 }
                 Urgency::Ticket => self.tell(place, What::Told(format!("Routed to {target} as a ticket, which wakes nobody, {why}"))),
-                Urgency::Quiet => self.tell(place, What::Told(format!("Routed to {target} for the record only, which pages nobody, {why}"))),
+                Urgency::Quiet => {
+                    self.tell(place, What::Told(format!("Routed to {target} for the record only, which pages nobody, {why}")))
+                }
             }
         }
         let left = self.cases.get(&place).map(|case| to_begin_again(&case.runs)).unwrap_or_default();

@@ -82,7 +82,8 @@ fn scenario(answers: Vec<(u32, &str, Operation)>, minutes: u32) -> Scenario {
         routing_key: None,
         routes: Vec::new(),
     };
-    let answer = |(seconds, who, does): (u32, &str, Operation)| Answer { at: NOON.plus_seconds(seconds), incident: 0, who: who.into(), does };
+    let answer =
+        |(seconds, who, does): (u32, &str, Operation)| Answer { at: NOON.plus_seconds(seconds), incident: 0, who: who.into(), does };
     Scenario {
         starts: NOON,
         until: NOON.plus_seconds(minutes * 60),
@@ -156,7 +157,14 @@ fn an_override_takes_the_page_and_an_empty_step_is_said() {
     installation.policies.insert("shop".into(), policy("shop", &[(0, &[turns("empty")]), (300, &[turns("primary")])]));
     let mut scenario = scenario(vec![], 1);
     let (from, until) = (NOON, NOON.plus_seconds(3600));
-    scenario.overrides.push(Override { id: OverrideId(1), rotation: "primary".into(), user: "carol".into(), from, until, by: "carol".into() });
+    scenario.overrides.push(Override {
+        id: OverrideId(1),
+        rotation: "primary".into(),
+        user: "carol".into(),
+        from,
+        until,
+        by: "carol".into(),
+    });
     assert_eq!(
         told(&simulate(&installation, &scenario))[2..],
         ["0 Step 1 of policy shop skipped: nobody is on call in rotation empty", "0 carol sms step 2 of policy shop"]

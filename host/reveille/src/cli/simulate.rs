@@ -104,7 +104,8 @@ fn unasked(installation: &Installation, scenario: &Scenario) -> Option<String> {
     let plugins = installation.pipelines.values().any(|pipeline| !pipeline.route.is_empty());
     let open = scenario.incidents.iter().any(|incident| incident.routes.is_empty());
     (plugins && open).then(|| {
-        "route plugins were not asked, so incidents went to their default policy: name a `policy` in the scenario, or give --plugins".to_owned()
+        "route plugins were not asked, so incidents went to their default policy: name a `policy` in the scenario, or give --plugins"
+            .to_owned()
     })
 }
 
