@@ -7,8 +7,6 @@
 mod compare;
 mod scenario;
 mod stage;
-#[cfg(test)]
-mod tests;
 
 pub use compare::{DIFFERENCES_LIMIT, Difference, Differences, compare, home_zone};
 pub use scenario::{Answer, Arrival, Route, Scenario};

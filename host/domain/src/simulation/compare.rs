@@ -49,7 +49,8 @@ impl Difference {
         };
         let people = |people: &[String]| if people.is_empty() { "nobody".to_owned() } else { people.join(" and ") };
         let Self { from, until, subject, step, before, after, .. } = self;
-        format!("{} – {}: {subject} step {step} pages {} instead of {}", at(*from), at(*until), people(after), people(before))
+        let instead = if before.is_empty() && after.is_empty() { String::new() } else { format!(" instead of {}", people(before)) };
+        format!("{} – {}: {subject} step {step} pages {}{instead}", at(*from), at(*until), people(after))
     }
 }
 
