@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod crew;
 pub mod folder;
+pub mod guide;
 pub mod mail;
 pub mod peers;
 pub mod phones;

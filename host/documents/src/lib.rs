@@ -17,6 +17,7 @@ pub mod paging;
 pub mod plugin_use;
 pub mod problem;
 mod reach;
+pub mod scenario;
 pub mod schema;
 pub mod secret;
 pub mod server;

@@ -39,7 +39,7 @@ fn generate_kind(kind: Kind) -> Value {
     }
 }
 
-fn generate<T: JsonSchema>() -> Value {
+pub(crate) fn generate<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator().into_root_schema_for::<T>().to_value()
 }
 
@@ -54,7 +54,43 @@ pub fn schema(kind: Kind) -> Value {
     schema
 }
 
-/// Every schema with its file name: one per kind, `document.json` for a file of any kinds, and `reveille.json` for the server's file.
+/// One schema that stands alone: of a kind, as `policy` or `Policy`; of a `scenario`; of `reveille`, the server's file; and without a name,
+/// that of a file with documents of any kinds. The error says what there is.
+pub fn named(name: Option<&str>) -> Result<Value, String> {
+    let Some(name) = name else {
+        let part = |kind| {
+            let mut part = schema(kind);
+            if let Some(fields) = part.as_object_mut() {
+                fields.shift_remove("$schema");
+            }
+            part
+        };
+        let any: Vec<Value> = Kind::ALL.into_iter().map(part).collect();
+        return Ok(json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Reveille document",
+            "oneOf": any,
+        }));
+    };
+    let lower = name.to_lowercase();
+    match lower.as_str() {
+        "scenario" => Ok(crate::scenario::schema().clone()),
+        "reveille" => Ok(server_schema()),
+        _ => Kind::ALL.into_iter().find(|kind| kind.word() == lower).map(schema).ok_or_else(|| {
+            let words: Vec<String> = Kind::ALL.into_iter().map(Kind::word).chain(["scenario".into(), "reveille".into()]).collect();
+            format!("there is no kind `{name}`{}", crate::problem::hint(&lower, words.iter().map(String::as_str)))
+        }),
+    }
+}
+
+fn server_schema() -> Value {
+    let mut server = server_fields().clone();
+    server["title"] = json!("reveille.toml");
+    server
+}
+
+/// Every schema with its file name: one per kind, `document.json` for a file of any kinds, `reveille.json` for the
+/// server's file, and `scenario.json` for what `simulate` plays.
 pub fn files() -> Vec<(String, String)> {
     let mut files: Vec<(String, Value)> = Kind::ALL.into_iter().map(|kind| (format!("{}.json", kind.word()), schema(kind))).collect();
     let any: Vec<Value> = Kind::ALL.into_iter().map(|kind| json!({ "$ref": format!("{}.json", kind.word()) })).collect();
@@ -64,9 +100,8 @@ pub fn files() -> Vec<(String, String)> {
         "oneOf": any,
     });
     files.push(("document.json".into(), document));
-    let mut server = server_fields().clone();
-    server["title"] = json!("reveille.toml");
-    files.push(("reveille.json".into(), server));
+    files.push(("reveille.json".into(), server_schema()));
+    files.push(("scenario.json".into(), crate::scenario::schema().clone()));
     files.into_iter().map(|(name, schema)| (name, format!("{schema:#}\n"))).collect()
 }
 

@@ -9,6 +9,7 @@ use crate::when::When;
 use serde::{Deserialize, Serialize};
 
 mod advance;
+mod begin;
 mod neighbours;
 mod plan;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod laws;
 mod tests;
 
 pub use advance::{Advance, Begun, Said, StepPage, Turned, advance, hurried, waiting};
+pub use begin::{Message, is_going, is_outlived, messages, to_begin_again};
 pub use neighbours::{next_on_call, previous_on_call};
 pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan, Turns};
 

@@ -23,6 +23,7 @@ pub mod journal;
 pub mod page;
 pub mod paging;
 pub mod schedule;
+pub mod simulation;
 pub mod state;
 pub mod time;
 pub mod timeline;

@@ -145,22 +145,11 @@ fn advance_one(
 }
 
 fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), StoreError> {
-    let Begun { target, last_resort, next_at, reason } = begun;
     let run = Run {
-        id: tx.new_run_id()?,
-        incident: by.incident,
-        target,
-        state: RunState::Active,
-        step: 0,
-        repeat: 0,
-        next_at: Some(next_at),
-        last_resort,
-        reason,
-        cause: by.cause.clone(),
-        started_at: now,
         // What an escalation hands over to when it ends is no call for help any more.
         ask: by.ask.filter(|_| by.state == RunState::Active),
         epoch: by.epoch,
+        ..Run::begun(tx.new_run_id()?, by.incident, begun, by.cause.clone(), now)
     };
     tx.put_run(&run)
 }

@@ -30,4 +30,4 @@ mod wanted;
 pub use interaction::{Heard, Interactions};
 pub use links::{Link, LinkError, LinkSigner};
 pub use oncall::{OnCall, Parts};
-pub use router::exists;
+pub use router::{Chosen, exists, routes_of};

@@ -5,12 +5,12 @@ use crate::escalation::{bounded, key};
 use crate::house::line;
 use domain::claim::{is_newest, repetition};
 use domain::contact::Contact;
-use domain::escalation::{Run, StepPage};
+use domain::escalation::{Run, StepPage, messages};
 use domain::id::UserId;
 use domain::incident::Incident;
 use domain::installation::Installation;
 use domain::page::{Again, Outbox, OutboxState, Purpose};
-use domain::paging::{Ring, rings};
+use domain::paging::Ring;
 use domain::time::Millis;
 use domain::timeline::LineKind;
 use domain::when::Weight;
@@ -41,17 +41,9 @@ pub fn queue(
 ) -> Result<u64, StoreError> {
     let weight = Weight { severity: incident.severity, priority: incident.priority };
     let mut queued = Page { tx, run, step: page.step, repeat: page.repeat, now, count: 0 };
-    for user in page.users.iter().filter_map(|id| installation.users.get(id)) {
-        let personal = rings(user, weight, now, page.primary_only);
-        let mut list = personal.list;
-        // Stable: contacts of the same time stay in the person's order, which is that of falling back.
-        list.sort_by_key(|ring| ring.after_seconds);
-        let by = personal.by.map(|name| format!(", policy {name}")).unwrap_or_default();
-        for (index, ring) in list.iter().enumerate() {
-            if let Some(method) = user.contacts.get(ring.contact) {
-                queued.add(Some(&user.id), &method.contact, index as u32, *ring, &by)?;
-            }
-        }
+    for message in messages(page, weight, now, installation) {
+        let by = message.by.map(|name| format!(", policy {name}")).unwrap_or_default();
+        queued.add(Some(message.user), message.contact, message.index, message.ring, &by)?;
     }
     for (index, contact) in page.addresses.iter().enumerate() {
         queued.add(None, contact, index as u32, Ring { contact: 0, after_seconds: 0, repeat_seconds: None }, "")?;

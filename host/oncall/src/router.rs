@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use begin::route_too;
-pub use decide::{Chosen, exists};
+pub use decide::{Chosen, exists, routes_of};
 
 /// Incidents routed in one transaction.
 const BATCH: u32 = 128;

@@ -101,6 +101,7 @@ fn inform(tx: &mut dyn Tx, incident: &Incident, message: &Message, snapshot: &Sn
             next_at: Some(at),
             reference: None,
             last_error: None,
+            again: None,
         };
         tx.add_outbox(&row)?;
     }

@@ -21,6 +21,20 @@ pub fn build_for_trial(installation: Installation, host: &dyn PluginHost) -> Sna
     prepare_all(installation, host, true).0
 }
 
+/// The route plugins alone, at their places: enough to ask where an incident would go. Blocking.
+pub fn build_routes(installation: Installation, host: &dyn PluginHost) -> Result<Snapshot, Vec<LoadError>> {
+    let mut routes = installation.clone();
+    routes.integrations.clear();
+    routes.notify.clear();
+    for pipeline in routes.pipelines.values_mut() {
+        [&mut pipeline.enrich, &mut pipeline.filter, &mut pipeline.dedupe].into_iter().for_each(Vec::clear);
+        pipeline.automate.clear();
+    }
+    let (snapshot, errors) = prepare_all(routes, host, true);
+    let snapshot = Snapshot { installation: Arc::new(installation), ..snapshot };
+    if errors.is_empty() { Ok(snapshot) } else { Err(errors) }
+}
+
 /// Instances for every thread that may ask, so that none is made on the path after the snapshot is in force.
 fn warm_up(snapshot: &Snapshot) {
     let threads = EngineSettings::default();

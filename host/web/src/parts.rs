@@ -125,6 +125,10 @@ pub struct Plan {
     #[schema(value_type = u64)]
     pub revision: Revision,
     pub changes: Vec<Change>,
+    /// Who would be paged instead of whom in the next seven days, a sentence each, gaps first; at most 50, then how many more there are.
+    pub pages: Vec<String>,
+    /// The IANA zone that the times of `pages` are written in.
+    pub time_zone: String,
     /// What works but is probably not meant.
     pub warnings: Vec<String>,
 }

@@ -4,7 +4,7 @@ use super::decide::{Chosen, Routed, exists};
 use crate::house::line;
 use domain::alert::{Severity, Status};
 use domain::care::{Answer, Asked};
-use domain::escalation::{Duty, Run, RunState, Target, Urgency, waiting};
+use domain::escalation::{Duty, Run, RunState, Target, Urgency, is_going, is_outlived, to_begin_again, waiting};
 use domain::id::TeamId;
 use domain::incident::Incident;
 use domain::installation::Installation;
@@ -76,7 +76,7 @@ fn concern(incident: &Incident) -> Concern<'_> {
 
 /// Ends runs of an earlier paging: somebody answered and gave the incident back, it was sent elsewhere, or it fires again by itself.
 fn stop_former(tx: &mut dyn Tx, incident: &Incident, runs: &mut [Run]) -> Result<(), StoreError> {
-    for run in runs.iter_mut().filter(|r| r.state == RunState::Active && r.ask.is_none() && r.epoch < incident.care.epoch) {
+    for run in runs.iter_mut().filter(|r| is_outlived(r, incident.care.epoch)) {
         run.state = RunState::Stopped;
         run.next_at = None;
         tx.put_run(run)?;
@@ -119,14 +119,10 @@ impl<'a> Start<'a> {
         self.tx.add_line(self.incident.id, &line(self.duty.now, kind, text, cause))
     }
 
-    fn is_active(&self, target: &Target) -> bool {
-        self.runs.iter().any(|r| r.state == RunState::Active && r.ask.is_none() && !r.last_resort && r.target == *target)
-    }
-
     fn go(&mut self, chosen: &Chosen) -> Result<(), StoreError> {
         let Chosen { target, urgency, why, cause } = chosen;
         let canonical = self.duty.canonical(target);
-        let goes_on = *urgency == Urgency::Page && self.is_active(&canonical);
+        let goes_on = *urgency == Urgency::Page && is_going(&self.runs, &canonical);
         let text = match urgency {
             _ if goes_on => format!("Routed to {target} {why} (its escalation goes on)"),
             Urgency::Page => format!("Routed to {target} {why}"),
@@ -146,38 +142,21 @@ impl<'a> Start<'a> {
     fn again(&mut self) -> Result<(), StoreError> {
         // What it was rerouted away from stays stopped.
         let since = self.incident.care.destination.as_ref().map_or(0, |destination| destination.epoch);
-        let again = |r: &&Run| r.state == RunState::Stopped && r.ask.is_none() && !r.last_resort && r.epoch >= since;
-        let stopped: Vec<Run> = self.runs.iter().filter(again).cloned().collect();
-        for run in stopped {
-            if !self.is_active(&run.target) {
-                self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
-                self.run(run.target, run.reason, run.cause, None)?;
-            }
+        for run in to_begin_again(&self.runs, since) {
+            self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
+            self.run(run.target, run.reason, run.cause, None)?;
         }
         Ok(())
     }
 
     fn run(&mut self, target: Target, reason: String, cause: Option<Cause>, ask: Option<u32>) -> Result<(), StoreError> {
         let now = self.duty.now;
-        let delay = self.duty.first_delay(&target);
-        if let Some(said) = waiting(&target, delay) {
+        if let Some(said) = waiting(&target, self.duty.first_delay(&target)) {
             self.say(said.kind, &said.text, cause.clone())?;
         }
-        let run = Run {
-            id: self.tx.new_run_id()?,
-            incident: self.incident.id,
-            target,
-            state: RunState::Active,
-            step: 0,
-            repeat: 0,
-            next_at: Some(now.plus_seconds(delay)),
-            last_resort: false,
-            reason,
-            cause,
-            started_at: now,
-            ask,
-            epoch: self.incident.care.epoch,
-        };
+        let begun = self.duty.begin(target, reason);
+        let epoch = self.incident.care.epoch;
+        let run = Run { ask, epoch, ..Run::begun(self.tx.new_run_id()?, self.incident.id, begun, cause, now) };
         self.tx.put_run(&run)?;
         self.runs.push(run);
         Ok(())

@@ -3,7 +3,7 @@
 use crate::contacts::team_of_notice;
 use crate::house::cause;
 use crate::instances::Instances;
-use domain::alert::Status;
+use domain::alert::{Alert, Status};
 use domain::care::Destination as Rerouted;
 use domain::decision::Stage;
 use domain::escalation::{Destination, Target, Urgency};
@@ -111,6 +111,12 @@ fn rerouted(seen: Incident, destination: &Rerouted, installation: &Installation)
         routed.chosen.push(default(&routed.seen, installation, "nothing that it was rerouted to exists"));
     }
     routed
+}
+
+/// Where an incident would go that has these alerts, with instances of its own. Blocking.
+pub fn routes_of(snapshot: &Snapshot, incident: Incident, alerts: Vec<Alert>) -> Vec<Chosen> {
+    let view = IncidentView { incident, url: None, responders: Vec::new(), alerts };
+    decide(&mut Instances::default(), snapshot, view).chosen
 }
 
 fn plugins<'a>(snapshot: &'a Snapshot, incident: &Incident) -> &'a [Placed] {

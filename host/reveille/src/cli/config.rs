@@ -34,12 +34,19 @@ enum What {
     Export { dir: PathBuf },
     /// Write the JSON Schemas of the documents into a folder, for editors. Needs no server.
     Schemas { dir: PathBuf },
+    /// Print one JSON Schema: of a file of any documents, or of one kind. Needs no server.
+    Schema {
+        /// Such as `policy`; also `scenario` (for `simulate`) and `reveille` (for reveille.toml).
+        #[arg(long)]
+        kind: Option<String>,
+    },
 }
 
 /// Does it and prints.
 pub fn run(args: &ConfigArgs) -> Result<()> {
     match &args.what {
         What::Schemas { dir } => schemas(dir),
+        What::Schema { kind } => schema(kind.as_deref()),
         What::Plan { path } => plan(&Client::new(&args.server)?, path),
         What::Apply { path } => apply(&Client::new(&args.server)?, path),
         What::Export { dir } => export(&Client::new(&args.server)?, dir),
@@ -80,6 +87,13 @@ fn tell(plan: &Value) {
             .unwrap_or_default();
         say(format!("{} {} {}{details}", text(change, "change"), text(change, "kind"), text(change, "name")));
     }
+    let pages: Vec<&str> = plan["pages"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !pages.is_empty() {
+        say(format!("in the next 7 days (times in {}):", text(plan, "time_zone")));
+    }
+    for line in pages {
+        say(format!("  {line}"));
+    }
     for warning in plan["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         say(format!("warning: {warning}"));
     }
@@ -111,7 +125,14 @@ fn schemas(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn bundle(path: &Path) -> Result<Value> {
+fn schema(kind: Option<&str>) -> Result<()> {
+    let schema = documents::schema::named(kind).map_err(anyhow::Error::msg)?;
+    show(&schema);
+    Ok(())
+}
+
+/// The documents of a folder, or one file, by name.
+pub fn read_documents(path: &Path) -> Result<Vec<(String, String)>> {
     let files = if path.is_dir() {
         documents_in(path)?
     } else {
@@ -120,6 +141,10 @@ fn bundle(path: &Path) -> Result<Value> {
     if files.is_empty() {
         bail!("{} holds no .yaml, .yml or .json file", path.display());
     }
-    let files: Vec<Value> = files.into_iter().map(|(path, text)| json!({ "path": path, "text": text })).collect();
+    Ok(files)
+}
+
+fn bundle(path: &Path) -> Result<Value> {
+    let files: Vec<Value> = read_documents(path)?.into_iter().map(|(path, text)| json!({ "path": path, "text": text })).collect();
     Ok(json!({ "files": files }))
 }

@@ -1,4 +1,5 @@
-//! The command line: `serve`, `init` and `store` work on this machine; everything else is a thin client of the REST API.
+//! The command line: `serve`, `init`, `store` and, with a folder, `simulate` work on this machine; everything else is a thin client of
+//! the REST API.
 
 mod action;
 mod client;
@@ -12,6 +13,7 @@ mod people;
 mod plugin;
 mod respond;
 mod send;
+mod simulate;
 mod store;
 
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +49,8 @@ enum Command {
     Plugin(plugin::PluginArgs),
     /// Plan, apply and export the configuration.
     Config(config::ConfigArgs),
+    /// Say who would be paged when, by schedules and policies on a simulated clock.
+    Simulate(simulate::SimulateArgs),
     /// Look at bodies that could not be taken in, and try them again.
     Deadletter(deadletter::DeadLetterArgs),
     /// Move the data to another store, back them up, restore them.
@@ -84,6 +88,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Contact(args) => contact::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),
         Command::Store(args) => store::run(&args),
         Command::Access(args) => people::run(&args),

@@ -234,7 +234,8 @@ impl Configure for Configuration {
         let this = self.clone();
         Box::pin(async move {
             let judged = this.judge(pairs(files), "plan", false).await?;
-            Ok(Plan { revision: judged.revision, changes: judged.changes, warnings: judged.warnings })
+            let (pages, time_zone) = super::foresight::pages(&this, &judged).await?;
+            Ok(Plan { revision: judged.revision, changes: judged.changes, pages, time_zone, warnings: judged.warnings })
         })
     }
 

@@ -3,6 +3,7 @@
 pub mod adapters;
 pub mod assemble;
 pub mod configure;
+mod foresight;
 mod heat;
 mod listener;
 mod logging;
