@@ -7,14 +7,17 @@
 pub mod automate;
 pub mod bounds;
 pub mod bundle;
+pub mod calendar;
 pub mod change;
 mod check;
+pub mod hours;
 pub mod kinds;
 pub mod limits;
 mod node;
 pub mod plugin_use;
 pub mod problem;
 mod reach;
+pub mod rotation;
 pub mod schema;
 pub mod secret;
 pub mod server;

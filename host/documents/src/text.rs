@@ -1,6 +1,7 @@
 //! The small languages inside documents: ids, delays, sizes, turns, zones, wall-clock times and targets. Each has one parser, used for
 //! messages with a place, for the typed value, and named in the JSON Schema as its `format`.
 
+use crate::hours::OpeningHours;
 use crate::limits::{DELAY_LIMIT_SECONDS, ID_LIMIT_BYTES};
 use crate::problem::hint;
 use domain::escalation::Target;
@@ -73,6 +74,10 @@ texts! {
     LocalTime(jiff::civil::DateTime),
     /// Whom a step pages: `rotation/primary`, `user/alice`.
     PageTarget(Target),
+    /// Hours of the week: `mon-fri 09:00-17:00`, `fri 17:00 - mon 09:00`.
+    Hours(OpeningHours),
+    /// A recurrence rule of RFC 5545: `FREQ=MONTHLY;BYDAY=1MO`.
+    Rule(String),
 }
 
 impl Text for Name {

@@ -5,12 +5,16 @@ pub mod audit;
 pub mod configuration;
 pub mod dead_letters;
 pub mod decisions;
+pub mod feeds;
 pub mod incidents;
 pub mod integrations;
 pub mod me;
 pub mod on_call;
+pub mod on_call_report;
 pub mod plugins;
+pub mod rotations;
 pub mod shape;
+pub mod swaps;
 pub mod tokens;
 pub mod users;
 
@@ -62,6 +66,20 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Known, routes!(on_call::list_overrides));
     routes.api(Permission::Responder, routes!(on_call::add_override));
     routes.api(Permission::Responder, routes!(on_call::delete_override));
+    routes.api(Permission::Responder, routes!(on_call::assign_override));
+    routes.api(Permission::Known, routes!(on_call_report::report));
+    routes.api(Permission::Known, routes!(rotations::list_shifts));
+    routes.api(Permission::Known, routes!(rotations::list_gaps));
+    routes.api(Permission::Responder, routes!(rotations::take));
+    routes.api(Permission::Known, routes!(swaps::list));
+    routes.api(Permission::Responder, routes!(swaps::ask));
+    routes.api(Permission::Responder, routes!(swaps::accept));
+    routes.api(Permission::Responder, routes!(swaps::decline));
+    routes.api(Permission::Responder, routes!(swaps::approve));
+    routes.api(Permission::Responder, routes!(swaps::withdraw));
+    routes.api(Permission::Known, routes!(feeds::list));
+    routes.api(Permission::Known, routes!(feeds::create));
+    routes.api(Permission::Known, routes!(feeds::withdraw));
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));
