@@ -106,8 +106,8 @@ fn events(text: &str) -> Result<Days, String> {
         return Err(format!("the file is nested deeper than {ICS_DEPTH} levels"));
     }
     let calendar = read_calendar(&text).map_err(|error| {
-        let line = error.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
-        format!("this is no iCalendar file: {line}")
+        let line = error.split("at line ").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()).unwrap_or("1");
+        format!("this is no iCalendar file, from its line {line} on: it begins with BEGIN:VCALENDAR, and each BEGIN has its END")
     })?;
     let mut found = Days::new();
     let mut events = 0;

@@ -44,7 +44,7 @@ impl<'a> Lane<'a> {
             layer.windows.is_empty()
                 || layer.windows.iter().any(|window| window.around(at, &self.wall).iter().any(|(from, until)| *from <= at && at < *until))
         };
-        self.from <= at && at < self.until && !self.is_day_off(at) && in_window()
+        self.from <= at && (at < self.until || self.until == NEVER) && !self.is_day_off(at) && in_window()
     }
 
     /// A day is from its midnight to the next, each being the first instant that the clock shows it.

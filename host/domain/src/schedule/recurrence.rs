@@ -43,7 +43,12 @@ impl Recurrence {
         if rule.contains("FREQ=MINUTELY") || rule.contains("FREQ=SECONDLY") {
             return Err(RecurrenceError::TooFine);
         }
-        let parsed: rrule::RRule<rrule::Unvalidated> = with_until_in_utc(&rule).parse()?;
+        let whole = with_until_in_utc(&rule);
+        let until = whole.split(';').find_map(|part| part.strip_prefix("UNTIL="));
+        if until.and_then(|text| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()).is_some_and(|until| until < starts) {
+            return Err(RecurrenceError::Never);
+        }
+        let parsed: rrule::RRule<rrule::Unvalidated> = whole.parse()?;
         let set = parsed.build(begin)?.limit();
         let mut times = Vec::new();
         for time in &set {
@@ -153,6 +158,7 @@ mod tests {
         assert_eq!(new(""), "cannot read the recurrence rule");
         assert!(new("FREQ=MINUTELY").contains("too fine"));
         assert_eq!(new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "the rule never happens");
+        assert_eq!(new("FREQ=DAILY;UNTIL=20260104"), "the rule never happens");
         assert!(new("FREQ=HOURLY").contains("UNTIL"));
     }
 }
