@@ -12,6 +12,7 @@ const PEERS: &[Package] = &[
     Package { name: "chromium", proof: &["chromium"] },
     Package { name: "chromium-driver", proof: &["chromedriver"] },
     Package { name: "python3-aiosmtpd", proof: &["aiosmtpd"] },
+    Package { name: "python3-dateutil", proof: &["/usr/lib/python3/dist-packages/dateutil/rrule.py"] },
     Package { name: "postgresql", proof: &["pg_ctlcluster"] },
 ];
 

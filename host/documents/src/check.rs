@@ -14,13 +14,13 @@ use crate::reach;
 use crate::shape::Report;
 use crate::text::{Name, PageTarget, Text as _};
 use crate::when::WhenEntry;
+use crate::{calendar, rotation};
 use domain::alert::Label;
 use domain::contact::Contact;
 use domain::escalation::{Policy, Step, Target};
 use domain::id::{PipelineId, Revision, UserId};
 use domain::inbound::BODY_LIMIT_BYTES;
 use domain::installation::{ContactMethod, Door, Grant, Installation, Integration, OnFailure, Pipeline, PluginUse, Service, Team, User};
-use domain::schedule::{Rotation, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The pipeline of integrations that name none. Without a document it has no stages: an alert's entity is its incident, and the
@@ -99,12 +99,14 @@ fn duplicates(bundle: &Bundle, problems: &mut Vec<Problem>) {
 
 /// Every place at which a document names another: its kind, the way there (`*`: each item of a list), and the kind that is named;
 /// `None`: the name says it, as in `rotation/primary`.
-const USES: [(Kind, &[&str], Option<Kind>); 12] = [
+const USES: [(Kind, &[&str], Option<Kind>); 14] = [
     (Kind::Settings, &["default_policy"], Some(Kind::Policy)),
     (Kind::Team, &["members", "*"], Some(Kind::User)),
     (Kind::Team, &["default_policy"], Some(Kind::Policy)),
     (Kind::Rotation, &["team"], Some(Kind::Team)),
     (Kind::Rotation, &["members", "*"], Some(Kind::User)),
+    (Kind::Rotation, &["layers", "*", "members", "*"], Some(Kind::User)),
+    (Kind::Rotation, &["layers", "*", "skip_holidays", "*"], Some(Kind::Calendar)),
     (Kind::Policy, &["team"], Some(Kind::Team)),
     (Kind::Policy, &["steps", "*", "page", "*"], None),
     (Kind::Service, &["team"], Some(Kind::Team)),
@@ -162,6 +164,8 @@ fn each_text(node: &Node, way: &[&str], path: &mut Vec<Segment>, found: &mut dyn
 fn own_rules(placed: &Placed, problems: &mut Vec<Problem>) {
     match &placed.document {
         Document::Policy(policy) => policy_rules(placed, policy, problems),
+        Document::Rotation(d) => rotation::rules(placed, d, problems),
+        Document::Calendar(d) => calendar::rules(placed, d, problems),
         Document::Table(table) if table.id.0 == CATALOG => {
             placed.tell(&[key("id")], "`catalog` is made from the services: choose another name", problems);
         }
@@ -272,6 +276,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
     let empty =
         Pipeline { id: fallback.clone(), enrich: nothing(), filter: nothing(), dedupe: nothing(), route: nothing(), automate: Vec::new() };
     made.pipelines.insert(fallback, empty);
+    let calendars = calendar::all(bundle);
     for document in bundle.documents() {
         let id = document.id().to_owned();
         match document {
@@ -280,7 +285,11 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
                 made.self_test = d.self_test == Some(SelfTest::Monthly);
             }
-            Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
+            Document::User(_) | Document::Team(_) | Document::Policy(_) => people(document, &mut made),
+            Document::Rotation(d) => {
+                made.rotations.insert(id.into(), rotation::to_domain(d, &calendars));
+            }
+            Document::Calendar(_) => {}
             Document::Service(d) => {
                 let extra: Vec<Label> = d.extra.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
                 let service = Service {
@@ -342,7 +351,7 @@ fn door(d: &IntegrationDocument) -> Option<Door> {
     normalize.or_else(|| d.interact.as_ref().map(|used| Door::Interact(used.to_domain())))
 }
 
-/// Users, teams, rotations and policies.
+/// Users, teams and policies.
 fn people(document: &Document, made: &mut Installation) {
     let id = document.id().to_owned();
     let zone = |zone: &Option<crate::text::Zone>| zone.as_ref().map_or_else(|| "UTC".to_owned(), |zone| zone.0.clone());
@@ -373,17 +382,6 @@ fn people(document: &Document, made: &mut Installation) {
             let members = users(&d.members);
             let team = Team { id: id.clone().into(), name, members, default_policy, storm, aggregate: d.aggregate, care };
             made.teams.insert(id.into(), team);
-        }
-        Document::Rotation(d) => {
-            let rotation = Rotation {
-                id: id.clone().into(),
-                team: d.team.0.clone().into(),
-                members: users(&d.members),
-                time_zone: zone(&d.time_zone),
-                turn: d.turn.as_ref().map_or(Turn::Weeks(1), |turn| turn.0),
-                starts: d.starts.0,
-            };
-            made.rotations.insert(id.into(), rotation);
         }
         Document::Policy(d) => {
             let steps = d.steps.iter().map(|step| Step {

@@ -2,10 +2,12 @@
 
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
+pub use crate::calendar::CalendarDocument;
 use crate::care::DelayEntry;
 use crate::paging::PagingEntry;
 use crate::plugin_use::{Use, is_default};
-use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
+pub use crate::rotation::{LayerEntry, RecurringEntry, RotationDocument, SwapsWord};
+use crate::text::{Delay, Name, PageTarget, Size, Zone};
 use crate::when::WhenEntry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ pub enum Kind {
     User,
     Team,
     Rotation,
+    Calendar,
     Policy,
     Service,
     Integration,
@@ -29,11 +32,12 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order of exports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Settings,
         Self::User,
         Self::Team,
         Self::Rotation,
+        Self::Calendar,
         Self::Policy,
         Self::Service,
         Self::Integration,
@@ -50,6 +54,7 @@ impl Kind {
             Self::User => "User",
             Self::Team => "Team",
             Self::Rotation => "Rotation",
+            Self::Calendar => "Calendar",
             Self::Policy => "Policy",
             Self::Service => "Service",
             Self::Integration => "Integration",
@@ -72,6 +77,7 @@ impl Kind {
             Self::User => "users.yaml",
             Self::Team => "teams.yaml",
             Self::Rotation => "rotations.yaml",
+            Self::Calendar => "calendars.yaml",
             Self::Policy => "policies.yaml",
             Self::Service => "services.yaml",
             Self::Integration => "integrations.yaml",
@@ -96,6 +102,7 @@ pub enum Document {
     User(UserDocument),
     Team(TeamDocument),
     Rotation(RotationDocument),
+    Calendar(CalendarDocument),
     Policy(PolicyDocument),
     Service(ServiceDocument),
     Integration(IntegrationDocument),
@@ -113,6 +120,7 @@ impl Document {
             Self::User(_) => Kind::User,
             Self::Team(_) => Kind::Team,
             Self::Rotation(_) => Kind::Rotation,
+            Self::Calendar(_) => Kind::Calendar,
             Self::Policy(_) => Kind::Policy,
             Self::Service(_) => Kind::Service,
             Self::Integration(_) => Kind::Integration,
@@ -130,6 +138,7 @@ impl Document {
             Self::User(d) => &d.id.0,
             Self::Team(d) => &d.id.0,
             Self::Rotation(d) => &d.id.0,
+            Self::Calendar(d) => &d.id.0,
             Self::Policy(d) => &d.id.0,
             Self::Service(d) => &d.id.0,
             Self::Integration(d) => &d.id.0,
@@ -239,24 +248,6 @@ pub struct TeamDocument {
     /// answered; default: false.
     #[serde(default, skip_serializing_if = "is_default")]
     pub aggregate: bool,
-}
-
-/// People who take turns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RotationDocument {
-    pub id: Name,
-    pub team: Name,
-    /// Users in the order of their turns.
-    pub members: Vec<Name>,
-    /// IANA name of the zone in which handoffs are; default: UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_zone: Option<Zone>,
-    /// How long a turn is: `1d`, `2w`; default: `1w`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub turn: Option<TurnLength>,
-    /// Wall-clock time at which the first turn of the first member begins: `2026-01-05T09:00`. Handoffs are at this time of day.
-    pub starts: LocalTime,
 }
 
 /// Whom to page, step by step, until somebody answers.

@@ -33,7 +33,9 @@ pub(crate) fn reaches_somebody(bundle: &Bundle, policy: &str) -> bool {
     let group = |target: &Target| {
         bundle.documents().any(|document| match (target, document) {
             (Target::Team(id), Document::Team(team)) => id.0 == team.id.0 && any(&team.members),
-            (Target::Rotation(id) | Target::Next(id) | Target::Previous(id), Document::Rotation(rotation)) => id.0 == rotation.id.0 && any(&rotation.members),
+            (Target::Rotation(id) | Target::Next(id) | Target::Previous(id), Document::Rotation(rotation)) => {
+                id.0 == rotation.id.0 && rotation.people().any(|name| users.contains(name.0.as_str()))
+            }
             _ => false,
         })
     };

@@ -1,8 +1,8 @@
 //! The JSON Schemas of documents and of the server's file: for editors, and the one description that reading is checked against.
 
 use crate::kinds::{
-    ChannelDocument, GrantDocument, IntegrationDocument, Kind, PipelineDocument, PolicyDocument, RotationDocument, ServiceDocument,
-    SettingsDocument, TableDocument, TeamDocument, UserDocument,
+    CalendarDocument, ChannelDocument, GrantDocument, IntegrationDocument, Kind, PipelineDocument, PolicyDocument, RotationDocument,
+    ServiceDocument, SettingsDocument, TableDocument, TeamDocument, UserDocument,
 };
 use crate::server::written::ServerText;
 use schemars::JsonSchema;
@@ -29,6 +29,7 @@ fn generate_kind(kind: Kind) -> Value {
         Kind::User => generate::<UserDocument>(),
         Kind::Team => generate::<TeamDocument>(),
         Kind::Rotation => generate::<RotationDocument>(),
+        Kind::Calendar => generate::<CalendarDocument>(),
         Kind::Policy => generate::<PolicyDocument>(),
         Kind::Service => generate::<ServiceDocument>(),
         Kind::Integration => generate::<IntegrationDocument>(),

@@ -1,12 +1,12 @@
 //! The small languages inside documents: ids, delays, sizes, turns, zones, wall-clock times and targets. Each has one parser, used for
 //! messages with a place, for the typed value, and named in the JSON Schema as its `format`.
 
+use crate::hours::OpeningHours;
 use crate::limits::{DELAY_LIMIT_SECONDS, ID_LIMIT_BYTES};
 use crate::problem::hint;
 use domain::escalation::Target;
 use domain::contact::Contact;
 use domain::schedule::Turn;
-use domain::when::Hours;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -76,7 +76,11 @@ texts! {
     /// Whom a step pages: `rotation/primary`, `user/alice`, `mail/ops@example.org`.
     PageTarget(Target),
     /// Hours of a day: `22:00-06:00`.
-    DayHours(Hours),
+    DayHours(domain::when::Hours),
+    /// Hours of the week: `mon-fri 09:00-17:00`, `fri 17:00 - mon 09:00`.
+    Hours(OpeningHours),
+    /// A recurrence rule of RFC 5545: `FREQ=MONTHLY;BYDAY=1MO`.
+    Rule(String),
 }
 
 impl Text for Name {
@@ -264,7 +268,7 @@ impl Text for DayHours {
         };
         let both = text.split_once('-').and_then(|(from, until)| Some((time(from)?, time(until)?)));
         let wrong = || format!("`{text}` are no hours: write them as `09:00-17:00`, or `22:00-06:00` over midnight");
-        both.map(|(from, until)| Self(Hours { from, until })).ok_or_else(wrong)
+        both.map(|(from, until)| Self(domain::when::Hours { from, until })).ok_or_else(wrong)
     }
 
     fn print(&self) -> String {

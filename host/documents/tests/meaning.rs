@@ -9,7 +9,7 @@ use domain::escalation::{Step, Target};
 use domain::id::{PolicyId, RotationId, TeamId, UserId};
 use domain::inbound::BODY_LIMIT_BYTES;
 use domain::installation::{Door, OnFailure};
-use domain::schedule::Turn;
+use domain::schedule::{Layer, Swaps, Turn, Turns, Window};
 
 fn file(text: &str) -> Bundle {
     Bundle::from_files(&[("reveille.yaml", text)])
@@ -23,8 +23,9 @@ fn a_team_of_two_becomes_an_installation_with_defaults() {
     assert_eq!((alice.name.as_str(), alice.time_zone.as_str(), alice.language.as_str()), ("alice", "UTC", "en"));
     assert_eq!((alice.contacts[0].contact.kind.as_str(), alice.contacts[0].delay_seconds), ("ntfy", 0));
     assert!(!alice.admin && !alice.break_glass);
-    let rotation = &made.rotations["shop"];
-    assert_eq!((rotation.turn, rotation.time_zone.as_str()), (Turn::Weeks(1), "Europe/Rome"));
+    let [rotation] = made.rotations["shop"].layers.as_slice() else { panic!("the short form is one layer") };
+    assert_eq!((&rotation.turns, rotation.time_zone.as_str()), (&Turns::Every(Turn::Weeks(1)), "Europe/Rome"));
+    assert!(rotation.windows.is_empty() && rotation.from.is_none());
     assert_eq!(rotation.members, [UserId::from("alice"), UserId::from("bob")]);
     assert_eq!(rotation.starts, jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0));
     let policy = &made.policies["shop"];
@@ -45,7 +46,7 @@ fn every_key_arrives() {
     let user = &made.users["007"];
     assert!(user.admin && user.break_glass);
     assert_eq!((user.contacts[0].delay_seconds, user.contacts[1].contact.address.as_str()), (300, "{{secret:hook}}"));
-    assert_eq!(made.rotations["ops"].turn, Turn::Weeks(2));
+    assert_eq!(made.rotations["ops"].layers[0].turns, Turns::Every(Turn::Weeks(2)));
     assert_eq!((made.policies["all"].steps[0].delay_seconds, made.policies["all"].repeat_delay_seconds), (5400, 600));
     let integration = &made.integrations["tool"];
     assert_eq!(integration.door.used().settings, r#"{"entity":"/host","on":true,"n":1.5,"none":null}"#);
@@ -54,6 +55,27 @@ fn every_key_arrives() {
     assert_eq!(made.grants["webhook"].secrets, ["hook"]);
     assert_eq!(made.tables["hosts"]["10.0.0.1"], [("floor".into(), "0x10".into()), ("owner".into(), "true".into())]);
     assert_eq!(made.services["api"].name, "null");
+}
+
+/// The layers of `good/layers`, by what their documents say.
+#[test]
+fn layers_arrive_with_their_hours_and_days_off() {
+    let made = file(include_str!("good/layers/new/reveille.yaml")).check().unwrap();
+    let sun = &made.rotations["sun"];
+    assert_eq!(sun.swaps, Swaps::Approved);
+    let zones: Vec<&str> = sun.layers.iter().map(|layer| layer.time_zone.as_str()).collect();
+    assert_eq!(zones, ["Europe/Rome", "Asia/Tokyo", "Europe/Rome", "America/New_York"]);
+    let [nights, tokyo, rome, saturdays]: &[Layer; 4] = sun.layers.as_slice().try_into().unwrap();
+    assert_eq!((nights.offset, nights.windows.len()), (1, 0));
+    assert_eq!(nights.from, Some(jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0)));
+    assert_eq!(tokyo.windows.len(), 5);
+    assert_eq!(rome.windows.len(), 5 + 1 + 1);
+    assert!(matches!(&rome.turns, Turns::At(rule) if rule.rule() == "FREQ=MONTHLY;BYMONTHDAY=-1"));
+    let off = |day: &str| rome.days_off.get(&day.parse().unwrap()).map(String::as_str);
+    assert_eq!((off("2026-04-06"), off("2030-12-25"), off("2028-02-29")), (Some("Pasquetta"), Some("Natale"), Some("leap day")));
+    let company = [off("2026-08-13"), off("2026-08-14"), off("2026-08-16"), off("2026-08-17")];
+    assert_eq!(company, [None, Some("Summer rest"), Some("Summer rest"), None], "the end of an event is the day after it");
+    assert!(matches!(&saturdays.windows[..], [Window::Recurring { minutes: 2880, .. }]));
 }
 
 #[test]

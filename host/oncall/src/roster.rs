@@ -75,14 +75,9 @@ mod tests {
             break_glass: false,
             ..User::default()
         };
-        let weekly = Rotation {
-            id: "weekly".into(),
-            team: "shop".into(),
-            members: vec!["alice".into(), "bob".into()],
-            time_zone: "UTC".into(),
-            turn: Turn::Weeks(1),
-            starts: "2026-01-05T09:00".parse().unwrap(),
-        };
+        let members = vec!["alice".into(), "bob".into()];
+        let starts = "2026-01-05T09:00".parse().unwrap();
+        let weekly = Rotation::simple("weekly".into(), "shop".into(), members, "UTC".into(), Turn::Weeks(1), starts);
         Installation {
             users: ["alice", "bob"].map(|id| (id.into(), user(id))).into(),
             rotations: [("weekly".into(), weekly)].into(),

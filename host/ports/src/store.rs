@@ -199,6 +199,8 @@ pub enum CredentialKind {
     /// Signs its user in once.
     SignInLink,
     Password,
+    /// Reads the shifts of one calendar.
+    CalendarFeed,
 }
 
 /// Which incidents to list.

@@ -5,7 +5,7 @@ use crate::guard::Routes;
 use crate::parts::WebParts;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
-use crate::{api, headers, health, live, pages, sign_in, statics};
+use crate::{api, calendar_feed, headers, health, live, pages, sign_in, statics};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
@@ -84,6 +84,7 @@ pub fn router(parts: WebParts) -> Router {
     statics::register(&mut routes);
     sign_in::register(&mut routes);
     live::register(&mut routes);
+    calendar_feed::register(&mut routes);
     pages::register(&mut routes);
     api::register(&mut routes);
     let (router, document) = routes.finish();

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod app;
+mod calendar_feed;
 mod cookie;
 mod csrf;
 mod extract;
@@ -20,6 +21,7 @@ mod problem;
 mod secret;
 mod sign_in;
 mod statics;
+mod swap;
 mod throttle;
 
 pub use app::{openapi, router};

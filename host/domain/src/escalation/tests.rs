@@ -33,13 +33,10 @@ fn person(id: &str) -> Target {
 }
 
 fn installation(users: Vec<User>, policies: Vec<Policy>) -> Installation {
-    let rotation = |id: &str, members: &[&str]| Rotation {
-        id: id.into(),
-        team: "shop".into(),
-        members: members.iter().map(|m| (*m).into()).collect(),
-        time_zone: "UTC".into(),
-        turn: Turn::Weeks(1),
-        starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
+    let rotation = |id: &str, members: &[&str]| {
+        let members = members.iter().map(|m| (*m).into()).collect();
+        let starts = jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0);
+        Rotation::simple(id.into(), "shop".into(), members, "UTC".into(), Turn::Weeks(1), starts)
     };
     let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), ..Team::default() };
     Installation {

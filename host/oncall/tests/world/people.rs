@@ -28,14 +28,9 @@ pub fn installation() -> Installation {
         let steps = steps.into_iter().map(step).collect();
         (id.into(), Policy { id: id.into(), team: "shop".into(), steps, repeat, repeat_delay_seconds })
     };
-    let weekly = Rotation {
-        id: "weekly".into(),
-        team: "shop".into(),
-        members: vec!["alice".into(), "bob".into()],
-        time_zone: "UTC".into(),
-        turn: Turn::Weeks(1),
-        starts: "2026-01-05T09:00".parse().unwrap(),
-    };
+    let members = vec!["alice".into(), "bob".into()];
+    let starts = "2026-01-05T09:00".parse().unwrap();
+    let weekly = Rotation::simple("weekly".into(), "shop".into(), members, "UTC".into(), Turn::Weeks(1), starts);
     let normalize = PluginUse { plugin: "generic".into(), settings: "{}".into(), on_failure: OnFailure::Skip };
     let prometheus = Integration {
         id: "shop-prometheus".into(),

@@ -6,7 +6,7 @@ use super::incident::items;
 use super::output::{say, show, table, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What about it.
 #[derive(Args)]
@@ -22,6 +22,7 @@ enum What {
     /// Somebody takes a rotation's place for a time.
     Override {
         rotation: String,
+        /// `nobody`: somebody has yet to be found.
         user: String,
         /// First instant, as 2026-03-02T09:00:00Z.
         #[arg(long)]
@@ -32,8 +33,76 @@ enum What {
     },
     /// Overrides that are not over.
     Overrides,
+    /// Give an override to somebody.
+    Assign { id: u64, user: String },
     /// Take an override back.
     Cancel { id: u64 },
+    /// Take a rotation now, until the present shift ends.
+    Take {
+        rotation: String,
+        /// Who; you unless told.
+        #[arg(long)]
+        user: Option<String>,
+        /// First instant after, as 2026-03-02T09:00:00Z.
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// Who is on call in a rotation, shift by shift.
+    Shifts {
+        rotation: String,
+        #[arg(long)]
+        from: Option<String>,
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// Gaps, people in two places and unfair loads of the coming weeks.
+    Report {
+        #[arg(long, default_value_t = 8)]
+        weeks: u32,
+    },
+    /// Shifts that somebody asks others to take.
+    #[command(subcommand)]
+    Swap(SwapCommand),
+    /// Make a calendar feed; its address is shown once.
+    Feed {
+        /// `rotation/NAME`, `team/NAME` or `person/NAME`.
+        of: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum SwapCommand {
+    /// All that are open, and those of the last 30 days.
+    List,
+    /// Ask others to take a shift.
+    Ask {
+        rotation: String,
+        #[arg(long)]
+        from: String,
+        #[arg(long)]
+        until: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Whose shift it is; yours unless told.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Take the shift.
+    Accept {
+        id: u64,
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Say no.
+    Decline {
+        id: u64,
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Approve what somebody accepted.
+    Approve { id: u64 },
+    /// Take a request back.
+    Withdraw { id: u64 },
 }
 
 /// Does it and prints.
@@ -42,14 +111,34 @@ pub fn run(args: &OnCallArgs) -> Result<()> {
     match &args.what {
         None => now(&client),
         Some(What::Override { rotation, user, from, until }) => {
-            let made = client.post("overrides", &json!({ "rotation": rotation, "user": user, "from": from, "until": until }))?;
+            let person = (user != "nobody").then_some(user);
+            let made = client.post("overrides", &json!({ "rotation": rotation, "user": person, "from": from, "until": until }))?;
             say(format!("override {}: {user} takes {rotation} from {from} until {until}", made["id"]));
             Ok(())
         }
         Some(What::Overrides) => overrides(&client),
+        Some(What::Assign { id, user }) => {
+            client.post(&format!("overrides/{id}/assign"), &json!({ "user": user }))?;
+            say(format!("override {id} is {user}'s"));
+            Ok(())
+        }
         Some(What::Cancel { id }) => {
             client.delete(&format!("overrides/{id}"))?;
             say(format!("override {id} is taken back"));
+            Ok(())
+        }
+        Some(What::Take { rotation, user, until }) => {
+            let made = client.post(&format!("rotations/{rotation}/take"), &json!({ "user": user, "until": until }))?;
+            say(format!("{} has {rotation} until {} (override {})", text(&made, "user"), text(&made, "until"), made["id"]));
+            Ok(())
+        }
+        Some(What::Shifts { rotation, from, until }) => shifts(&client, rotation, from.as_deref(), until.as_deref()),
+        Some(What::Report { weeks }) => report(&client, *weeks),
+        Some(What::Swap(command)) => swap(&client, command),
+        Some(What::Feed { of }) => {
+            let (what, name) = of.split_once('/').unwrap_or(("rotation", of));
+            let made = client.post("feeds", &json!({ what: name }))?;
+            say(text(&made, "url"));
             Ok(())
         }
     }
@@ -65,12 +154,16 @@ fn now(client: &Client) -> Result<()> {
         .iter()
         .map(|r| {
             let next = r["shifts"].as_array().and_then(|s| s.get(1));
-            let next = next.map_or_else(|| "-".to_owned(), |s| format!("{} from {}", text(s, "user"), text(s, "from")));
+            let next = next.map_or_else(|| "-".to_owned(), |s| format!("{} from {}", person(s), text(s, "from")));
             vec![text(r, "rotation").to_owned(), text(r, "team").to_owned(), r["now"].as_str().unwrap_or("NOBODY").to_owned(), next]
         })
         .collect();
     table(&["ROTATION", "TEAM", "NOW", "NEXT"], &rows);
     Ok(())
+}
+
+fn person(row: &Value) -> &str {
+    row["user"].as_str().unwrap_or("NOBODY")
 }
 
 fn overrides(client: &Client) -> Result<()> {
@@ -79,12 +172,92 @@ fn overrides(client: &Client) -> Result<()> {
         show(&list);
         return Ok(());
     }
-    let rows: Vec<Vec<String>> = items(&list)
-        .iter()
-        .map(|o| {
-            vec![o["id"].to_string(), text(o, "rotation").into(), text(o, "user").into(), text(o, "from").into(), text(o, "until").into()]
-        })
+    let row = |o: &Value| {
+        vec![o["id"].to_string(), text(o, "rotation").into(), person(o).into(), text(o, "from").into(), text(o, "until").into()]
+    };
+    table(&["ID", "ROTATION", "USER", "FROM", "UNTIL"], &items(&list).iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn shifts(client: &Client, rotation: &str, from: Option<&str>, until: Option<&str>) -> Result<()> {
+    let asked: Vec<String> = [("from", from), ("until", until)]
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value?.replace('+', "%2B"))))
         .collect();
-    table(&["ID", "ROTATION", "USER", "FROM", "UNTIL"], &rows);
+    let list = client.get(&format!("rotations/{rotation}/shifts?{}", asked.join("&")))?;
+    if client.json {
+        show(&list);
+        return Ok(());
+    }
+    let row = |s: &Value| {
+        let how = s["by_override"].as_u64().map_or_else(|| s["layer"].as_str().unwrap_or("-").to_owned(), |id| format!("override {id}"));
+        vec![text(s, "from").into(), text(s, "until").into(), person(s).into(), how]
+    };
+    table(&["FROM", "UNTIL", "USER", "BY"], &items(&list).iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
+fn report(client: &Client, weeks: u32) -> Result<()> {
+    let report = client.get(&format!("on-call/report?weeks={weeks}"))?;
+    if client.json {
+        show(&report);
+        return Ok(());
+    }
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let mut found = 0;
+    for gap in list("gaps") {
+        let why = if gap["unassigned"].is_null() { "nobody is on call" } else { "an override that nobody has taken" };
+        say(format!("gap: {}: {why} from {} until {}", text(&gap, "rotation"), text(&gap, "from"), text(&gap, "until")));
+        found += 1;
+    }
+    for both in list("double_bookings") {
+        let (one, other) = (&both["rotations"][0], &both["rotations"][1]);
+        let rotations = format!("{} and {}", one.as_str().unwrap_or_default(), other.as_str().unwrap_or_default());
+        let times = format!("from {} until {}", text(&both, "from"), text(&both, "until"));
+        say(format!("twice: {} is on call in {rotations} {times}", text(&both, "user")));
+        found += 1;
+    }
+    for load in list("unfair") {
+        let what = format!("{} {}, on average {}", load["hours"], text(&load, "what"), load["average_hours"]);
+        say(format!("unfair: {}: {} has {what}", text(&load, "rotation"), text(&load, "user")));
+        found += 1;
+    }
+    if found == 0 {
+        say(format!("no gap, nobody in two places and no unfair load in the next {weeks} weeks"));
+    }
+    Ok(())
+}
+
+fn swap(client: &Client, command: &SwapCommand) -> Result<()> {
+    let done = match command {
+        SwapCommand::List => return swaps(client),
+        SwapCommand::Ask { rotation, from, until, reason, user } => {
+            client.post("swaps", &json!({ "rotation": rotation, "from": from, "until": until, "reason": reason, "user": user }))?
+        }
+        SwapCommand::Accept { id, user } => client.post(&format!("swaps/{id}/accept"), &json!({ "user": user }))?,
+        SwapCommand::Decline { id, user } => client.post(&format!("swaps/{id}/decline"), &json!({ "user": user }))?,
+        SwapCommand::Approve { id } => client.post(&format!("swaps/{id}/approve"), &json!({}))?,
+        SwapCommand::Withdraw { id } => {
+            client.delete(&format!("swaps/{id}"))?;
+            say(format!("swap {id} is taken back"));
+            return Ok(());
+        }
+    };
+    say(format!("swap {}: {}", done["id"], text(&done, "state")));
+    Ok(())
+}
+
+fn swaps(client: &Client) -> Result<()> {
+    let list = client.get("swaps")?;
+    if client.json {
+        show(&list);
+        return Ok(());
+    }
+    let row = |s: &Value| {
+        let taker = s["taker"].as_str().unwrap_or("-").to_owned();
+        let (from, until) = (text(s, "from").to_owned(), text(s, "until").to_owned());
+        vec![s["id"].to_string(), text(s, "rotation").into(), text(s, "owner").into(), from, until, taker, text(s, "state").into()]
+    };
+    table(&["ID", "ROTATION", "OWNER", "FROM", "UNTIL", "TAKER", "STATE"], &items(&list).iter().map(row).collect::<Vec<_>>());
     Ok(())
 }

@@ -379,7 +379,7 @@ fn warnings(installation: &Installation) -> Vec<String> {
     let empty = installation
         .rotations
         .values()
-        .filter(|r| r.members.is_empty())
+        .filter(|r| r.members().is_empty())
         .map(|r| format!("rotation {} has no members: its steps are skipped", r.id));
     unreachable.chain(empty).collect()
 }

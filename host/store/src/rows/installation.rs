@@ -81,6 +81,7 @@ pub(crate) fn credential_of(word: &str) -> Result<CredentialKind, BoxedError> {
         "session" => CredentialKind::Session,
         "sign-in-link" => CredentialKind::SignInLink,
         "password" => CredentialKind::Password,
+        "calendar-feed" => CredentialKind::CalendarFeed,
         other => return Err(format!("{other:?} is no kind of credential").into()),
     })
 }
@@ -92,6 +93,7 @@ pub(crate) fn credential_word(kind: CredentialKind) -> &'static str {
         CredentialKind::Session => "session",
         CredentialKind::SignInLink => "sign-in-link",
         CredentialKind::Password => "password",
+        CredentialKind::CalendarFeed => "calendar-feed",
     }
 }
 

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::id::{OverrideId, RotationId, UserId};
-use domain::schedule::{Override, Rotation, shifts};
+use domain::schedule::{Override, Rotation, layer_holders, shifts};
 use domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -38,11 +38,14 @@ pub struct ShiftShape {
     pub user: Option<String>,
     /// The override that says so.
     pub by_override: Option<u64>,
+    /// The layer whose turn it is.
+    pub layer: Option<String>,
 }
 
 impl ShiftShape {
-    fn new(shift: &Stretch) -> Self {
+    pub fn new(rotation: &Rotation, shift: &Stretch) -> Self {
         Self {
+            layer: shift.layer.and_then(|place| rotation.layers.get(place)).map(|layer| layer.name.clone()),
             from: instant(shift.from),
             until: instant(shift.until),
             user: shift.user.as_ref().map(|user| user.0.clone()),
@@ -61,6 +64,31 @@ pub struct RotationShape {
     /// Who is on call now; absent: nobody.
     pub now: Option<String>,
     pub shifts: Vec<ShiftShape>,
+    /// Its layers; where two are on, the later wins.
+    pub layers: Vec<LayerShape>,
+}
+
+/// Some people who take turns, in certain hours or always.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Layer)]
+pub struct LayerShape {
+    pub name: String,
+    pub time_zone: String,
+    /// In the order of their turns.
+    pub members: Vec<String>,
+    /// Whose turn it is now; absent: the layer is off.
+    pub now: Option<String>,
+}
+
+/// The layers of a rotation, and who has each at `now`.
+fn layers(rotation: &Rotation, now: Millis) -> Vec<LayerShape> {
+    let shape = |(layer, holder): (&domain::schedule::Layer, Option<UserId>)| LayerShape {
+        name: layer.name.clone(),
+        time_zone: layer.time_zone.clone(),
+        members: layer.members.iter().map(|user| user.0.clone()).collect(),
+        now: holder.map(|user| user.0),
+    };
+    rotation.layers.iter().zip(layer_holders(rotation, now)).map(shape).collect()
 }
 
 /// Shows who is on call now and in the coming weeks, for the rotations of the caller's teams.
@@ -76,10 +104,11 @@ pub async fn show(
     let items = coming(&app, &caller, now, now.plus_millis(weeks * WEEK_MS)).await?;
     let shape = |(rotation, shifts): (Rotation, Vec<Stretch>)| RotationShape {
         now: shifts.first().and_then(|shift| shift.user.as_ref()).map(|user| user.0.clone()),
-        shifts: shifts.iter().map(ShiftShape::new).collect(),
+        shifts: shifts.iter().map(|shift| ShiftShape::new(&rotation, shift)).collect(),
+        layers: layers(&rotation, now),
+        time_zone: rotation.time_zone().to_owned(),
         rotation: rotation.id.0,
         team: rotation.team.0,
-        time_zone: rotation.time_zone,
     };
     Ok(Json(ListOf::whole(items.into_iter().map(shape).collect())))
 }
@@ -107,11 +136,13 @@ pub struct Stretch {
     pub user: Option<UserId>,
     /// The override that says so.
     pub entry: Option<OverrideId>,
+    /// The place of the layer whose turn it is.
+    pub layer: Option<usize>,
 }
 
 /// The shifts of a rotation with its gaps, without holes, cut to the window.
-fn stretches(rotation: &Rotation, overrides: &[Override], from: Millis, until: Millis) -> Vec<Stretch> {
-    let gap = |from: Millis, until: Millis| Stretch { from, until, user: None, entry: None };
+pub fn stretches(rotation: &Rotation, overrides: &[Override], from: Millis, until: Millis) -> Vec<Stretch> {
+    let gap = |from: Millis, until: Millis| Stretch { from, until, user: None, entry: None, layer: None };
     let mut list = Vec::new();
     let mut at = from;
     for shift in shifts(rotation, overrides, from, until) {
@@ -119,7 +150,7 @@ fn stretches(rotation: &Rotation, overrides: &[Override], from: Millis, until: M
             list.push(gap(at, shift.from));
         }
         at = shift.until;
-        list.push(Stretch { from: shift.from, until: shift.until, user: Some(shift.user), entry: shift.entry });
+        list.push(Stretch { from: shift.from, until: shift.until, user: Some(shift.user), entry: shift.entry, layer: shift.layer });
     }
     if at < until {
         list.push(gap(at, until));
@@ -133,18 +164,19 @@ fn stretches(rotation: &Rotation, overrides: &[Override], from: Millis, until: M
 pub struct OverrideShape {
     pub id: u64,
     pub rotation: String,
-    pub user: String,
+    /// Absent: nobody has taken it yet, and the one whose turn it is goes on being paged.
+    pub user: Option<String>,
     pub from: String,
     pub until: String,
     pub by: String,
 }
 
 impl OverrideShape {
-    fn new(entry: &Override) -> Self {
+    pub fn new(entry: &Override) -> Self {
         Self {
             id: entry.id.0,
             rotation: entry.rotation.0.clone(),
-            user: entry.user.0.clone(),
+            user: (!entry.is_open()).then(|| entry.user.0.clone()),
             from: instant(entry.from),
             until: instant(entry.until),
             by: entry.by.0.clone(),
@@ -168,7 +200,8 @@ pub async fn list_overrides(State(app): State<App>, Caller(caller): Caller) -> R
 #[serde(deny_unknown_fields)]
 pub struct NewOverride {
     rotation: String,
-    user: String,
+    /// Absent: somebody has yet to be found.
+    user: Option<String>,
     /// RFC 3339.
     from: String,
     /// RFC 3339.
@@ -183,34 +216,51 @@ pub async fn add_override(
     Caller(caller): Caller,
     Sent(new): Sent<NewOverride>,
 ) -> Result<(StatusCode, Json<OverrideShape>), Problem> {
-    let at = |name: &str, text: &str| {
-        text.parse::<jiff::Timestamp>().map(|at| Millis(at.as_millisecond())).map_err(|error| {
-            Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00.")
-        })
-    };
-    let (from, until) = (at("from", &new.from)?, at("until", &new.until)?);
-    let entry = enter(&app, &caller, RotationId::from(new.rotation), UserId::from(new.user), from, until).await?;
+    let (from, until) = (instant_of("from", &new.from)?, instant_of("until", &new.until)?);
+    let entry = enter(&app, &caller, RotationId::from(new.rotation), new.user.map(UserId::from), from, until).await?;
     Ok((StatusCode::CREATED, Json(OverrideShape::new(&entry))))
 }
 
-/// Checks and stores an override, with its audit row.
+/// An instant that somebody sent.
+pub fn instant_of(name: &str, text: &str) -> Result<Millis, Problem> {
+    text.parse::<jiff::Timestamp>()
+        .map(|at| Millis(at.as_millisecond()))
+        .map_err(|error| Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00."))
+}
+
+/// A rotation of a team to which the caller may do that.
+pub fn known_rotation(app: &App, caller: &Principal, id: &RotationId, action: Action) -> Result<Rotation, Problem> {
+    let installation = app.parts.live.load().installation.clone();
+    let known = installation.rotations.get(id).ok_or_else(|| Problem::not_found("rotation"))?;
+    caller.require(action, &known.team, "rotation")?;
+    Ok(known.clone())
+}
+
+/// Whether somebody may be on call in a rotation: a member of its team.
+pub fn member_of(app: &App, rotation: &Rotation, user: &UserId) -> Result<(), Problem> {
+    let installation = app.parts.live.load().installation.clone();
+    let member = installation.teams.get(&rotation.team).is_some_and(|team| team.members.contains(user));
+    if member && installation.users.contains_key(user) {
+        return Ok(());
+    }
+    Err(Problem::invalid(
+        format!("{user} is no member of the team {}. Nothing was changed.", rotation.team),
+        "Choose a member of the team, or add them to it in the configuration.",
+    ))
+}
+
+/// Checks and stores an override, with its audit row. Without a person somebody has yet to be found for it.
 pub async fn enter(
     app: &App,
     caller: &Principal,
     rotation: RotationId,
-    user: UserId,
+    user: Option<UserId>,
     from: Millis,
     until: Millis,
 ) -> Result<Override, Problem> {
-    let installation = app.parts.live.load().installation.clone();
-    let known = installation.rotations.get(&rotation).ok_or_else(|| Problem::not_found("rotation"))?;
-    caller.require(Action::Change, &known.team, "rotation")?;
-    let member = installation.teams.get(&known.team).is_some_and(|team| team.members.contains(&user));
-    if !member || !installation.users.contains_key(&user) {
-        return Err(Problem::invalid(
-            format!("{user} is no member of the team {}. Nothing was changed.", known.team),
-            "Choose a member of the team, or add them to it in the configuration.",
-        ));
+    let known = known_rotation(app, caller, &rotation, Action::Change)?;
+    if let Some(user) = &user {
+        member_of(app, &known, user)?;
     }
     let now = app.now();
     if until <= from || until <= now || until.since(from) > LONGEST_MS {
@@ -228,10 +278,11 @@ pub async fn enter(
             if tx.overrides(Some(&rotation), now)?.len() >= OVERRIDES {
                 return Ok(None);
             }
-            let entry = Override { id: tx.new_override_id()?, rotation, user, from, until, by };
+            let entry = Override { id: tx.new_override_id()?, rotation, user: user.unwrap_or_default(), from, until, by };
             tx.put_override(&entry)?;
             let subject = format!("rotation {}", entry.rotation);
-            let details = format!("{} from {} until {}", entry.user, from.rfc3339(), until.rfc3339());
+            let who = if entry.is_open() { "nobody yet" } else { entry.user.as_str() };
+            let details = format!("{who} from {} until {}", from.rfc3339(), until.rfc3339());
             tx.add_audit(&audit_row(now, actor, "override.add", subject, details))?;
             Ok(Some(entry))
         })
@@ -275,4 +326,57 @@ pub async fn withdraw(app: &App, caller: &Principal, id: OverrideId) -> Result<(
         .await?;
     app.parts.wakes.handoff.notify_one();
     Ok(())
+}
+
+/// Who takes it.
+#[derive(Debug, Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assignee {
+    /// The caller unless told.
+    user: Option<String>,
+}
+
+/// Gives an override to somebody: one that nobody has taken yet, or another's.
+#[utoipa::path(post, path = "/api/v1/overrides/{id}/assign", tag = "on call", operation_id = "assign_override", request_body = Assignee,
+    params(("id" = u64, Path)), responses((status = 200, body = OverrideShape)))]
+pub async fn assign_override(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Named(id): Named<u64>,
+    Sent(assignee): Sent<Assignee>,
+) -> Result<Json<OverrideShape>, Problem> {
+    let entry = assign(&app, &caller, OverrideId(id), assignee.user.map(UserId::from)).await?;
+    Ok(Json(OverrideShape::new(&entry)))
+}
+
+/// Writes who takes an override, with its audit row.
+pub async fn assign(app: &App, caller: &Principal, id: OverrideId, user: Option<UserId>) -> Result<Override, Problem> {
+    let missing = || Problem::not_found("override");
+    let now = app.now();
+    let rows = app.parts.store.view(move |view| view.overrides(None, now)).await?;
+    let found = rows.into_iter().find(|row| row.id == id).ok_or_else(missing)?;
+    let rotation = known_rotation(app, caller, &found.rotation, Action::Change).map_err(|problem| match problem.status {
+        404 => missing(),
+        _ => problem,
+    })?;
+    let user = user.or_else(|| caller.user.clone()).ok_or_else(|| {
+        Problem::invalid("This token is nobody's. Nothing was changed.", "Say with `user` who takes it, or use a person's token.")
+    })?;
+    member_of(app, &rotation, &user)?;
+    let actor = caller.audit_name();
+    let stored = app
+        .parts
+        .store
+        .write(move |tx| {
+            let Some(mut entry) = tx.overrides(None, now)?.into_iter().find(|row| row.id == id) else { return Ok(None) };
+            entry.user = user;
+            tx.put_override(&entry)?;
+            let details = format!("override {id} is {}'s", entry.user);
+            tx.add_audit(&audit_row(now, actor, "override.assign", format!("rotation {}", entry.rotation), details))?;
+            Ok(Some(entry))
+        })
+        .await?;
+    let entry = stored.ok_or_else(missing)?;
+    app.parts.wakes.escalation.notify_one();
+    Ok(entry)
 }

@@ -10,6 +10,7 @@ mod moment;
 mod on_call;
 mod pipeline;
 mod respond;
+mod swaps;
 mod view;
 
 pub use excerpt::web_address;
@@ -50,6 +51,10 @@ pub fn register(routes: &mut Routes) {
     routes.page("/on-call", Permission::Known, get(on_call::show));
     routes.page("/on-call/overrides", Permission::Responder, post(on_call::add));
     routes.page("/on-call/overrides/{id}/delete", Permission::Responder, post(on_call::delete));
+    routes.page("/on-call/overrides/{id}/assign", Permission::Responder, post(on_call::give));
+    routes.page("/on-call/take", Permission::Responder, post(on_call::take));
+    routes.page("/on-call/swaps", Permission::Responder, post(swaps::ask));
+    routes.page("/on-call/swaps/{id}/{step}", Permission::Responder, post(swaps::go_on));
 
     routes.page("/pipeline", Permission::Known, get(pipeline::show));
     routes.page("/dead-letters/{id}", Permission::DeadLetter(Action::See), get(pipeline::letter));

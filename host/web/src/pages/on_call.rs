@@ -1,9 +1,13 @@
 //! On call: who now, the coming weeks as a grid, and a way to take it.
 
-use crate::api::on_call::{Stretch, coming, enter, withdraw};
+use crate::api::on_call::{Stretch, assign, coming, enter, known_rotation, withdraw};
+use crate::api::rotations::end_of_shift;
+use crate::api::shape::instant;
+use crate::api::swaps::seen;
 use crate::app::App;
 use crate::extract::{Caller, Filled, Named};
 use crate::pages::moment::{Moment, span, zone};
+use crate::pages::swaps::{SwapView, swap_views};
 use crate::pages::view::Lens;
 use crate::pages::{Frame, Here, render};
 use crate::principal::Action;
@@ -13,7 +17,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::id::{OverrideId, RotationId, UserId};
-use domain::schedule::Rotation;
+use domain::schedule::{Override, Rotation, layer_holders};
 use domain::time::Millis;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan as _, civil};
@@ -53,6 +57,24 @@ struct ShiftView {
     until: Moment,
     /// An override that may be taken back.
     by_override: Option<u64>,
+    /// Its beginning and end in RFC 3339, where a swap may be asked for.
+    ask: Option<(String, String)>,
+}
+
+/// Some people who take turns in certain hours.
+struct LayerView {
+    name: String,
+    zone: String,
+    members: String,
+    /// Whose turn it is; `None`: the layer is off.
+    now: Option<String>,
+}
+
+/// An override for which somebody has yet to be found.
+struct OpenView {
+    id: u64,
+    from: Moment,
+    until: Moment,
 }
 
 struct Member {
@@ -74,7 +96,13 @@ struct RotationView {
     shifts: Vec<ShiftView>,
     members: Vec<Member>,
     may_change: bool,
+    /// The viewer may take it now.
+    may_take: bool,
     gaps: usize,
+    /// Empty where there is one layer only.
+    layers: Vec<LayerView>,
+    open: Vec<OpenView>,
+    swaps: Vec<SwapView>,
     /// Suggested times of an override, as the form wants them, in the rotation's zone.
     from: String,
     until: String,
@@ -87,20 +115,37 @@ struct OnCallPage {
     rotations: Vec<RotationView>,
 }
 
+/// Who looks at a rotation, and what there is about it.
+struct Look<'a> {
+    lens: &'a Lens,
+    me: Option<&'a UserId>,
+    may_change: bool,
+    /// Overrides for which somebody has yet to be found.
+    open: &'a [Override],
+    swaps: Vec<SwapView>,
+}
+
 pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Caller) -> Result<Response, Problem> {
     let lens = Lens::of(&app, caller.user.as_ref());
-    let until = lens.now.plus_millis(i64::from(WEEKS) * 7 * 86_400_000);
-    let found = coming(&app, &caller, lens.now, until).await?;
-    let me = caller.user.as_ref();
-    let rotations = found
-        .iter()
-        .map(|(rotation, shifts)| rotation_view(rotation, shifts, &lens, me, caller.may(Action::Change, &rotation.team)))
-        .collect();
+    let now = lens.now;
+    let until = now.plus_millis(i64::from(WEEKS) * 7 * 86_400_000);
+    let found = coming(&app, &caller, now, until).await?;
+    let mut open = app.parts.store.view(move |view| view.overrides(None, now)).await?;
+    open.retain(Override::is_open);
+    let swaps = seen(&app, &caller).await?;
+    let rotations = found.iter().map(|(rotation, shifts)| {
+        let may_change = caller.may(Action::Change, &rotation.team);
+        let own = swap_views(&swaps, rotation, &lens, &caller, may_change);
+        let look = Look { lens: &lens, me: caller.user.as_ref(), may_change, open: &open, swaps: own };
+        rotation_view(rotation, shifts, look)
+    });
+    let rotations = rotations.collect();
     render(&OnCallPage { frame: Frame::of(&app, &headers, &caller, Here::OnCall, "On call", "/on-call"), rotations })
 }
 
-fn rotation_view(rotation: &Rotation, shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, may_change: bool) -> RotationView {
-    let zone = zone(&rotation.time_zone);
+fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> RotationView {
+    let Look { lens, me, may_change, .. } = look;
+    let zone = zone(rotation.time_zone());
     let at = |at: Millis| Moment::new(at, lens.now, &zone);
     let name = |user: &Option<UserId>| user.as_ref().map(|user| lens.name(user));
     let is_me = |user: &Option<UserId>| user.is_some() && user.as_ref() == me;
@@ -108,32 +153,50 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], lens: &Lens, me: Optio
     let next = shifts.iter().find(|shift| Some(&shift.user) != first.map(|first| &first.user));
     let team = lens.installation.teams.get(&rotation.team);
     let member = |id: &UserId| Member { id: id.0.clone(), name: lens.name(id), me: Some(id) == me };
+    let members: Vec<Member> = team.map(|team| team.members.iter().map(member).collect()).unwrap_or_default();
+    let mine = first.is_some_and(|shift| is_me(&shift.user));
+    let shift_view = |shift: &Stretch| ShiftView {
+        name: name(&shift.user),
+        mine: is_me(&shift.user),
+        from: at(shift.from),
+        until: at(shift.until),
+        by_override: shift.entry.map(|id| id.0),
+        ask: (may_change && is_me(&shift.user)).then(|| (instant(shift.from), instant(shift.until))),
+    };
+    let open = look.open.iter().filter(|entry| entry.rotation == rotation.id);
     RotationView {
         id: rotation.id.0.clone(),
         team: team.map_or_else(|| rotation.team.0.clone(), |team| team.name.clone()),
-        zone: rotation.time_zone.clone(),
+        zone: rotation.time_zone().to_owned(),
         now: first.and_then(|shift| name(&shift.user)),
         rest: next.map(|shift| span(shift.from.since(lens.now))).unwrap_or_default(),
-        mine: first.is_some_and(|shift| is_me(&shift.user)),
+        mine,
         next: next.map(|shift| (name(&shift.user), at(shift.from))),
         weeks: weeks(shifts, lens, me, &zone),
-        shifts: shifts
-            .iter()
-            .take(40)
-            .map(|shift| ShiftView {
-                name: name(&shift.user),
-                mine: is_me(&shift.user),
-                from: at(shift.from),
-                until: at(shift.until),
-                by_override: shift.entry.map(|id| id.0),
-            })
-            .collect(),
-        members: team.map(|team| team.members.iter().map(member).collect()).unwrap_or_default(),
+        shifts: shifts.iter().take(40).map(shift_view).collect(),
+        may_take: may_change && !mine && members.iter().any(|member| member.me),
+        members,
         may_change,
         gaps: shifts.iter().filter(|shift| shift.user.is_none()).count(),
+        layers: layer_views(rotation, lens),
+        open: open.map(|entry| OpenView { id: entry.id.0, from: at(entry.from), until: at(entry.until) }).collect(),
+        swaps: look.swaps,
         from: wall(lens.now, &zone),
         until: wall(lens.now.plus_seconds(12 * 3600), &zone),
     }
+}
+
+fn layer_views(rotation: &Rotation, lens: &Lens) -> Vec<LayerView> {
+    let view = |(layer, holder): (&domain::schedule::Layer, Option<UserId>)| LayerView {
+        name: layer.name.clone(),
+        zone: layer.time_zone.clone(),
+        members: layer.members.iter().map(|user| lens.name(user)).collect::<Vec<_>>().join(", "),
+        now: holder.map(|user| lens.name(&user)),
+    };
+    if rotation.layers.len() < 2 {
+        return Vec::new();
+    }
+    rotation.layers.iter().zip(layer_holders(rotation, lens.now)).map(view).collect()
 }
 
 /// A wall-clock time as a form's `datetime-local` wants it.
@@ -199,7 +262,7 @@ pub struct OverrideForm {
 /// Takes a rotation's place; the form's times are wall-clock times in the rotation's zone.
 pub async fn add(State(app): State<App>, Caller(caller): Caller, Filled(form): Filled<OverrideForm>) -> Result<Response, Problem> {
     let rotation = RotationId::from(form.rotation);
-    let zone = app.parts.live.load().installation.rotations.get(&rotation).map_or(TimeZone::UTC, |rotation| zone(&rotation.time_zone));
+    let zone = app.parts.live.load().installation.rotations.get(&rotation).map_or(TimeZone::UTC, |rotation| zone(rotation.time_zone()));
     let at = |text: &str| {
         text.parse::<civil::DateTime>()
             .and_then(|wall| wall.to_zoned_datetime(zone.clone()))
@@ -208,7 +271,39 @@ pub async fn add(State(app): State<App>, Caller(caller): Caller, Filled(form): F
                 Problem::invalid(format!("{text:?} is no date and time: {error}. Nothing was changed."), "Go back and correct it.")
             })
     };
-    enter(&app, &caller, rotation, UserId::from(form.user), at(&form.from)?, at(&form.until)?).await?;
+    // The empty choice is "nobody yet".
+    let user = Some(UserId::from(form.user)).filter(|user| !user.0.is_empty());
+    enter(&app, &caller, rotation, user, at(&form.from)?, at(&form.until)?).await?;
+    Ok(Redirect::to("/on-call").into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TakeForm {
+    rotation: String,
+}
+
+/// Takes a rotation at once, until the present shift ends.
+pub async fn take(State(app): State<App>, Caller(caller): Caller, Filled(form): Filled<TakeForm>) -> Result<Response, Problem> {
+    let id = RotationId::from(form.rotation);
+    let rotation = known_rotation(&app, &caller, &id, Action::Change)?;
+    let until = end_of_shift(&app, &rotation).await?;
+    enter(&app, &caller, id, caller.user.clone(), app.now(), until).await?;
+    Ok(Redirect::to("/on-call").into_response())
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AssignForm {
+    user: String,
+}
+
+/// Gives an override that nobody has taken yet to somebody.
+pub async fn give(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Named(id): Named<u64>,
+    Filled(form): Filled<AssignForm>,
+) -> Result<Response, Problem> {
+    assign(&app, &caller, OverrideId(id), Some(UserId::from(form.user))).await?;
     Ok(Redirect::to("/on-call").into_response())
 }
 

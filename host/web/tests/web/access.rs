@@ -24,6 +24,8 @@ fn operations() -> Vec<(String, String, String)> {
 fn request_of(method: &str, path: &str) -> (String, Value) {
     let id = match path {
         p if p.contains("/users/") => "alice",
+        p if p.contains("/rotations/") => "primary",
+        p if p.contains("/feeds/") => "0000000000000000000000000000000000000000000000000000000000000000",
         p if p.contains("/integrations/") => "shop-prometheus",
         p if p.contains("/tokens/") => "0000000000000000000000000000000000000000000000000000000000000000",
         _ => "1",
@@ -43,6 +45,12 @@ fn request_of(method: &str, path: &str) -> (String, Value) {
         ("POST", "overrides") => {
             json!({"rotation": "primary", "user": "bob", "from": "2026-03-28T10:00:00Z", "until": "2026-03-28T12:00:00Z"})
         }
+        ("POST", "assign" | "take") => json!({"user": "bob"}),
+        ("POST", "accept" | "decline") => json!({"user": "bob"}),
+        ("POST", "swaps") => {
+            json!({"rotation": "primary", "user": "alice", "from": "2026-03-31T10:00:00Z", "until": "2026-03-31T12:00:00Z"})
+        }
+        ("POST", "feeds") => json!({"person": "alice"}),
         ("POST", "plan" | "apply") => json!({"files": []}),
         ("POST", "versions" | "try") => json!({"files": []}),
         ("POST", "rollback") => json!({}),
@@ -77,7 +85,9 @@ fn due_permission(method: &str, path: &str) -> &'static str {
                 "change-dead-letter"
             }
         }
-        p if p.starts_with("overrides") && !reads => "responder",
+        p if (p.starts_with("overrides") || p.starts_with("swaps") || p.starts_with("rotations/")) && !reads => "responder",
+        // Their own feeds, of what they see.
+        p if p.starts_with("feeds") => "known",
         // Their own tokens, and lists that hold only what is theirs.
         p if p.starts_with("tokens") || p.starts_with("me/") || reads => "known",
         _ => "admin",
@@ -110,7 +120,9 @@ fn expected(role: &str, permission: &str, path: &str) -> Expected {
         ("carol", "responder") if path.ends_with("incidents/actions") => Allowed,
         ("carol", "responder") => NotFound,
         ("reader", "change-incident" | "change-dead-letter" | "responder") => Forbidden,
-        (_, "known") if path.ends_with("tokens/{id}") => NotFound,
+        (_, "known") if path.ends_with("tokens/{id}") || path.ends_with("feeds/{id}") => NotFound,
+        // One rotation, of the other team.
+        ("carol", "known") if path.contains("rotations/{id}") => NotFound,
         _ => Allowed,
     }
 }
@@ -144,8 +156,8 @@ async fn every_operation_admits_exactly_whom_its_permission_says() {
                 // The token and the key that are named are nobody's.
                 Expected::Allowed => {
                     (200..300).contains(&status) || (status == 404 && method == "DELETE" && !path.contains("overrides"))
-                        // There is no such action.
-                        || (status == 404 && path.contains("{action}"))
+                        // There is no such action, and no such swap.
+                        || (status == 404 && (path.contains("{action}") || path.contains("swaps/{id}")))
                 }
             };
             assert!(fits, "{role} {method} {path} ({permission}): {status} {}", answer.body);

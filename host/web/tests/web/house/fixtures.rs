@@ -41,14 +41,8 @@ fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
-    Rotation {
-        id: id.into(),
-        team: team.into(),
-        members: members.iter().map(|id| UserId::from(*id)).collect(),
-        time_zone: "Europe/Rome".into(),
-        turn,
-        starts: "2026-01-05T09:00".parse().unwrap(),
-    }
+    let members = members.iter().map(|id| UserId::from(*id)).collect();
+    Rotation::simple(id.into(), team.into(), members, "Europe/Rome".into(), turn, "2026-01-05T09:00".parse().unwrap())
 }
 
 fn integration(id: &str, team: &str) -> (IntegrationId, Integration) {
