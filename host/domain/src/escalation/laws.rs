@@ -214,7 +214,7 @@ impl World {
         let everyone = self.installation.users.values().filter(|u| !u.contacts.is_empty());
         if run.last_resort {
             let glass: BTreeSet<UserId> = everyone.clone().filter(|u| u.break_glass).map(|u| u.id.clone()).collect();
-            let all = everyone.map(|u| u.id.clone()).collect();
+            let all: BTreeSet<UserId> = everyone.map(|u| u.id.clone()).collect();
             assert_eq!(paged, if glass.is_empty() { all } else { glass });
             return;
         }
@@ -224,7 +224,7 @@ impl World {
             Target::Team(id) => self.installation.policies.get(if id.as_str() == "shop" { "primary" } else { "fallback" }),
             direct => {
                 let due = self.due_people(std::slice::from_ref(direct), now.0);
-                assert_eq!(paged, due.into_iter().flatten().collect());
+                assert_eq!(paged, due.into_iter().flatten().collect::<BTreeSet<_>>());
                 return;
             }
         };
@@ -236,7 +236,7 @@ impl World {
         if step.round_robin {
             let next = out.turned.as_ref().expect("the turn moves on").next as usize;
             let place = (next + step.targets.len() - 1) % step.targets.len();
-            assert_eq!(paged, due[place].clone().into_iter().collect(), "the one whose turn it is");
+            assert_eq!(paged, due[place].clone().into_iter().collect::<BTreeSet<_>>(), "the one whose turn it is");
             assert_eq!(page.users.len() + page.addresses.len(), 1);
             let first = self.turns.get(&(policy.id.clone(), page.step - 1)).map_or(0, |n| *n as usize) % step.targets.len();
             let passed = (place + step.targets.len() - first) % step.targets.len();
@@ -246,7 +246,7 @@ impl World {
                 "nobody who is due is passed over"
             );
         } else {
-            assert_eq!(paged, due.into_iter().flatten().collect());
+            assert_eq!(paged, due.into_iter().flatten().collect::<BTreeSet<_>>());
         }
         let wait = policy.steps.get(page.step as usize).map_or(policy.repeat_delay_seconds.max(1), |next| next.delay_seconds);
         assert_eq!(out.run.next_at, Some(now.plus_seconds(wait)));
