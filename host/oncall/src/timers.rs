@@ -13,8 +13,8 @@ use ports::object::{self, Object as _};
 use ports::store::IncidentFilter;
 use ports::timer::Timer;
 use ports::{BoxFuture, Snapshot, StoreError, Tx, Wakes};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Timers looked at in one go.
 const BATCH: u32 = 128;
@@ -107,7 +107,8 @@ impl Timers {
         if self.covered.load(Ordering::Acquire) == revision {
             return Ok(());
         }
-        let teams: Vec<TeamId> = snapshot.installation.teams.values().filter(|team| team.care.is_any()).map(|team| team.id.clone()).collect();
+        let teams: Vec<TeamId> =
+            snapshot.installation.teams.values().filter(|team| team.care.is_any()).map(|team| team.id.clone()).collect();
         let mut before = None;
         while !teams.is_empty() {
             let filter = IncidentFilter { open: Some(true), teams: Some(teams.clone()), before, limit: COVER_BATCH };

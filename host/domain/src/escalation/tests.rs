@@ -40,7 +40,14 @@ fn installation(users: Vec<User>, policies: Vec<Policy>) -> Installation {
         turn: Turn::Weeks(1),
         starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None, care: crate::care::CareRules::default() };
+    let team = Team {
+        id: "shop".into(),
+        name: "Shop".into(),
+        members: vec![],
+        default_policy: Some("primary".into()),
+        storm: None,
+        care: crate::care::CareRules::default(),
+    };
     Installation {
         users: users.into_iter().map(|u| (u.id.clone(), u)).collect(),
         teams: [(team.id.clone(), team)].into(),

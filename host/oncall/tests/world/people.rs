@@ -46,7 +46,14 @@ pub fn installation() -> Installation {
         expire_after_seconds: None,
         rate: None,
     };
-    let team = Team { id: "shop".into(), name: "Shop".into(), members: vec![], default_policy: Some("primary".into()), storm: None, care: domain::care::CareRules::default() };
+    let team = Team {
+        id: "shop".into(),
+        name: "Shop".into(),
+        members: vec![],
+        default_policy: Some("primary".into()),
+        storm: None,
+        care: domain::care::CareRules::default(),
+    };
     Installation {
         revision: Revision(3),
         users: [

@@ -36,7 +36,10 @@ fn user(id: &str, name: &str, admin: bool) -> (UserId, User) {
 
 fn team(id: &str, name: &str, members: &[&str]) -> (TeamId, Team) {
     let members = members.iter().map(|id| UserId::from(*id)).collect();
-    (id.into(), Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None, care: domain::care::CareRules::default() })
+    (
+        id.into(),
+        Team { id: id.into(), name: name.into(), members, default_policy: None, storm: None, care: domain::care::CareRules::default() },
+    )
 }
 
 fn rotation(id: &str, team: &str, members: &[&str], turn: Turn) -> Rotation {
