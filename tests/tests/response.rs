@@ -292,7 +292,10 @@ fn a_split_makes_two_of_one() {
     assert_eq!(status, 200, "{said}");
     story.settle();
     let split = story.incident(2);
-    assert_eq!((split["title"].as_str(), split["severity"].as_str(), split["split_from"].as_u64()), (Some("Mail is slow"), Some("warning"), Some(1)));
+    assert_eq!(
+        (split["title"].as_str(), split["severity"].as_str(), split["split_from"].as_u64()),
+        (Some("Mail is slow"), Some("warning"), Some(1))
+    );
     assert_eq!(story.rings("alice").len(), 2, "it pages for itself");
     story.victorops("RECOVERY", "mailer", json!({}));
     story.settle();
@@ -316,7 +319,10 @@ fn roles_and_updates_for_stakeholders() {
     }
     story.settle();
     let incident = story.incident(1);
-    assert_eq!((incident["roles"]["commander"].as_str(), incident["update"]["text"].as_str()), (Some("bob"), Some("Failing over, ten minutes")));
+    assert_eq!(
+        (incident["roles"]["commander"].as_str(), incident["update"]["text"].as_str()),
+        (Some("bob"), Some("Failing over, ten minutes"))
+    );
     for address in ["bob@example.org", "boss@example.org"] {
         let mails = story.mail.to(address);
         assert_eq!(mails.len(), 1, "{address}: said twice, sent once");

@@ -187,7 +187,8 @@ fn a_new_rule_covers_open_incidents() {
     story.pass_minutes(30);
     let config = story.server.dir.join("config");
     let people = std::fs::read_to_string(config.join("people.yaml")).unwrap();
-    std::fs::write(config.join("people.yaml"), people.replacen("default_policy: shop\n", "default_policy: shop\nreturn_after: 1h\n", 1)).unwrap();
+    std::fs::write(config.join("people.yaml"), people.replacen("default_policy: shop\n", "default_policy: shop\nreturn_after: 1h\n", 1))
+        .unwrap();
     let (said, ok) = story.server.cli(&["config", "apply", config.to_str().unwrap()]);
     assert!(ok, "{said}");
     story.pass_minutes(29);

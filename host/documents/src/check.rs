@@ -2,8 +2,8 @@
 
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
-use crate::care::{self, DelayEntry};
 use crate::bundle::{Bundle, Placed, subject};
+use crate::care::{self, DelayEntry};
 use crate::kinds::{Document, IntegrationDocument, Kind, PolicyDocument, SelfTest};
 use crate::limits::{RECEIPT_SECONDS_MIN, REPEAT_LIMIT, STEPS_LIMIT};
 use crate::node::{Node, Place, Segment, Value};

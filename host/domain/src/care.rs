@@ -155,7 +155,10 @@ pub struct Update {
 pub enum Related {
     Incident(IncidentId),
     /// An absolute `https` or `http` address, and what to call it.
-    Page { url: String, text: String },
+    Page {
+        url: String,
+        text: String,
+    },
 }
 
 impl std::fmt::Display for Related {

@@ -5,16 +5,16 @@ use crate::house::House;
 use crate::reconciler::Work;
 use domain::care::{CareRules, Purpose};
 use domain::command::{Actor, Command, Operation, Subject};
-use domain::id::{IncidentId, Revision, TeamId};
+use domain::id::{Revision, TeamId};
 use domain::incident::Incident;
 use domain::installation::Installation;
 use domain::time::Millis;
 use ports::object::{self, Object as _};
 use ports::store::IncidentFilter;
 use ports::timer::Timer;
-use ports::{BoxFuture, Snapshot, StoreError, Tx, Wakes};
-use std::sync::atomic::{AtomicU64, Ordering};
+use ports::{BoxFuture, Snapshot, StoreError, Tx, View, Wakes};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Timers looked at in one go.
 const BATCH: u32 = 128;
@@ -107,16 +107,30 @@ impl Timers {
         if self.covered.load(Ordering::Acquire) == revision {
             return Ok(());
         }
-        let teams: Vec<TeamId> = snapshot.installation.teams.values().filter(|team| team.care.is_any()).map(|team| team.id.clone()).collect();
+        let teams: Vec<TeamId> =
+            snapshot.installation.teams.values().filter(|team| team.care.is_any()).map(|team| team.id.clone()).collect();
         let mut before = None;
         while !teams.is_empty() {
             let filter = IncidentFilter { open: Some(true), teams: Some(teams.clone()), before, limit: COVER_BATCH };
-            let open = self.house.parts.store.view(move |view| view.incidents(&filter)).await?;
-            let Some(last) = open.last().map(|incident| incident.id) else { break };
-            before = Some(last);
             let installation = Arc::clone(&snapshot.installation);
-            let ids: Vec<IncidentId> = open.iter().map(|incident| incident.id).collect();
-            self.house.parts.store.write(move |tx| ids.iter().try_for_each(|id| give(tx, *id, &installation))).await?;
+            let (last, missing) = self
+                .house
+                .parts
+                .store
+                .view(move |view| {
+                    let open = view.incidents(&filter)?;
+                    let mut missing = Vec::new();
+                    for incident in &open {
+                        missing.extend(lacks(view, incident, &rules(incident, &installation))?);
+                    }
+                    Ok((open.last().map(|incident| incident.id), missing))
+                })
+                .await?;
+            if !missing.is_empty() {
+                self.house.parts.store.write(move |tx| missing.iter().try_for_each(|timer| object::put(tx, timer))).await?;
+            }
+            let Some(last) = last else { break };
+            before = Some(last);
         }
         self.covered.store(revision, Ordering::Release);
         Ok(())
@@ -156,15 +170,17 @@ fn set(tx: &mut dyn Tx, timer: Timer, to: Option<Millis>) -> Result<(), StoreErr
     }
 }
 
-fn give(tx: &mut dyn Tx, id: IncidentId, installation: &Installation) -> Result<(), StoreError> {
-    let Some(incident) = tx.incident(id)? else { return Ok(()) };
-    let rules = rules(&incident, installation);
+/// The timers that an incident lacks, or has only for later than its rules want. One that is too early moves itself when it is due.
+fn lacks(view: &dyn View, incident: &Incident, rules: &CareRules) -> Result<Vec<Timer>, StoreError> {
+    let mut missing = Vec::new();
     for purpose in Purpose::ALL {
-        if let Some(due_at) = incident.due(purpose, &rules) {
-            object::put(tx, &Timer { incident: id, purpose, due_at })?;
+        let Some(due_at) = incident.due(purpose, rules) else { continue };
+        let has = object::find::<Timer>(view, &Timer::id_of(incident.id, purpose))?;
+        if has.is_none_or(|timer| timer.due_at > due_at) {
+            missing.push(Timer { incident: incident.id, purpose, due_at });
         }
     }
-    Ok(())
+    Ok(missing)
 }
 
 impl Work for Timers {

@@ -53,7 +53,9 @@ pub fn obey(ground: &mut Ground, command: &Command, incident: Option<IncidentId>
     };
     let outcome = match (&said, &command.operation) {
         (Said::Done(_), Operation::Acknowledge | Operation::Take | Operation::Snooze(_) | Operation::Decline) => Outcome::Acknowledged,
-        (Said::Done(_), Operation::Resolve | Operation::ResolveAs(..) | Operation::AutoResolve(_) | Operation::Merge(_)) => Outcome::Resolved,
+        (Said::Done(_), Operation::Resolve | Operation::ResolveAs(..) | Operation::AutoResolve(_) | Operation::Merge(_)) => {
+            Outcome::Resolved
+        }
         _ => Outcome::Recorded,
     };
     (transition.ends(outcome, Some(id)), said)
@@ -93,7 +95,8 @@ impl Transition<'_> {
     /// restarts the clock after which it would fire again; pressing twice does not.
     fn has_more_to_say(&self, incident: &Incident, user: &UserId) -> bool {
         let care = &incident.care;
-        let asked = |a: &Asked| a.answer == Answer::Open && (a.target == Target::User(user.clone()) || self.ground.paged.contains(&a.number));
+        let asked =
+            |a: &Asked| a.answer == Answer::Open && (a.target == Target::User(user.clone()) || self.ground.paged.contains(&a.number));
         let stale = care.timers.contains_key(&Purpose::Return)
             && care.confirmed_at.is_none_or(|then| self.at().since(then) >= CONFIRMED_SECONDS * 1000);
         care.snoozed_until.is_some() || care.asked.iter().any(asked) || stale

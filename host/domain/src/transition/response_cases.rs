@@ -49,7 +49,10 @@ fn a_snooze_ends_when_it_was_last_said_to() {
     assert!(done(&world.obey("alice", Operation::Snooze(first), id(1))));
     assert_eq!((world.incident(1).status, world.incident(1).route_due), (Status::Acknowledged, false));
     world.obey("alice", Operation::Snooze(later), id(1));
-    assert_eq!(world.obey("alice", Operation::Snooze(later), id(1)), Said::Done("incident 1 is already snoozed until 1970-01-01T00:20:00Z".into()));
+    assert_eq!(
+        world.obey("alice", Operation::Snooze(later), id(1)),
+        Said::Done("incident 1 is already snoozed until 1970-01-01T00:20:00Z".into())
+    );
     world.later(600);
     assert!(!done(&world.obey("x", Operation::EndSnooze(first), id(1))), "it was moved");
     assert!(!done(&world.obey("x", Operation::EndSnooze(later), id(1))), "it is too early");
@@ -116,7 +119,10 @@ fn who_was_asked_is_wanted_until_they_answer_whoever_else_is_on_it() {
     world.obey("alice", Operation::Acknowledge, id(1));
     assert!(done(&world.obey("alice", Operation::AddResponders(vec![user("bob"), user("carol")]), id(1))));
     assert!(world.incident(1).route_due);
-    assert_eq!(world.obey("alice", Operation::AddResponders(vec![user("bob")]), id(1)), Said::Done("bob is already on incident 1 or asked to help".into()));
+    assert_eq!(
+        world.obey("alice", Operation::AddResponders(vec![user("bob")]), id(1)),
+        Said::Done("bob is already on incident 1 or asked to help".into())
+    );
     let wanted = |world: &World, ask| world.incident(1).wants(&run(ask, 0));
     assert_eq!((wanted(&world, None), wanted(&world, Some(1)), wanted(&world, Some(2))), (false, true, true));
     world.obey("dora", Operation::Acknowledge, id(1));

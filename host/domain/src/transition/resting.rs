@@ -41,15 +41,22 @@ impl Transition<'_> {
                 incident.responders.push(user.clone());
             }
         }
-        self.line(id, LineKind::Snoozed, format!("{} snoozed it until {when}{}", lines::name(actor), lines::way(actor)), actor.clone(), None);
+        self.line(
+            id,
+            LineKind::Snoozed,
+            format!("{} snoozed it until {when}{}", lines::name(actor), lines::way(actor)),
+            actor.clone(),
+            None,
+        );
         Said::Done(format!("incident {id} is snoozed until {when}"))
     }
 
     /// The host looks at a snooze whose end has come; one that was changed or answered since is left alone.
     pub(super) fn end_snooze(&mut self, id: IncidentId, until: Millis) -> Said {
-        let due = self.ground.incident(id).is_some_and(|i| {
-            i.status == Status::Acknowledged && i.care.snoozed_until == Some(until) && until <= self.moment.at
-        });
+        let due = self
+            .ground
+            .incident(id)
+            .is_some_and(|i| i.status == Status::Acknowledged && i.care.snoozed_until == Some(until) && until <= self.moment.at);
         if !due {
             return Said::Refused(format!("incident {id} is not snoozed until {}", until.rfc3339()));
         }
@@ -81,7 +88,8 @@ impl Transition<'_> {
 
     /// The host looks at an incident that had no alert for long; one that had is left alone.
     pub(super) fn auto_resolve(&mut self, id: IncidentId, last_alert_at: Millis) -> Said {
-        let due = self.ground.incident(id).is_some_and(|i| i.is_open() && i.last_alert_at == last_alert_at && i.care.snoozed_until.is_none());
+        let due =
+            self.ground.incident(id).is_some_and(|i| i.is_open() && i.last_alert_at == last_alert_at && i.care.snoozed_until.is_none());
         if !due {
             return Said::Refused(format!("incident {id} had an alert after {}", last_alert_at.rfc3339()));
         }

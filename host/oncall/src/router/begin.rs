@@ -71,7 +71,15 @@ pub fn route_too(
 type Concern<'a> = (&'a TeamId, Option<&'a str>, Option<&'a str>, Severity, bool, Status, u32);
 
 fn concern(incident: &Incident) -> Concern<'_> {
-    (&incident.team, incident.service.as_deref(), incident.routing_key.as_deref(), incident.severity, incident.default_route, incident.status, incident.care.epoch)
+    (
+        &incident.team,
+        incident.service.as_deref(),
+        incident.routing_key.as_deref(),
+        incident.severity,
+        incident.default_route,
+        incident.status,
+        incident.care.epoch,
+    )
 }
 
 /// Ends runs of an earlier paging: somebody answered and gave the incident back, it was sent elsewhere, or it fires again by itself.

@@ -121,7 +121,8 @@ pub fn respond(client: &Client, what: &Respond) -> Result<()> {
         Respond::Resolve { which, mark, reason } => act(client, which, "resolve", "resolve", json!({ "mark": mark, "reason": reason })),
         Respond::Reopen(which) => act(client, which, "reopen", "reopen", json!({})),
         Respond::Snooze { which, during, until } => {
-            let seconds = during.as_deref().map(Delay::parse).transpose().map_err(anyhow::Error::msg).context("--for")?.map(|delay| delay.0);
+            let seconds =
+                during.as_deref().map(Delay::parse).transpose().map_err(anyhow::Error::msg).context("--for")?.map(|delay| delay.0);
             act(client, which, "snooze", "snooze", json!({ "seconds": seconds, "until": until }))
         }
         Respond::Take(which) => act(client, which, "take", "take", json!({})),

@@ -1,6 +1,7 @@
 //! The REST API under `/api/v1`. Every operation is described where it is written, and registered here with its permission.
 
 pub mod actions;
+pub mod arranged;
 pub mod audit;
 pub mod configuration;
 pub mod contacts;

@@ -147,24 +147,14 @@ pub async fn unlink(
 /// Moves all of its alerts to another open incident of the team and resolves it: recoveries and new alerts follow. At most 1000 alerts.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", operation_id = "merge_incident",
     params(("id" = u64, Path)), request_body = Merge, responses((status = 200, body = Done)))]
-pub async fn merge(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    TheIncident(incident): TheIncident,
-    Sent(asked): Sent<Merge>,
-) -> Answer {
+pub async fn merge(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident, Sent(asked): Sent<Merge>) -> Answer {
     fulfil(&app, &caller, &incident, Wish::Merge(asked)).await
 }
 
 /// Moves some of its alerts to a new incident. Whoever is on the old one is on the new one too.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/split", tag = "incidents", operation_id = "split_incident",
     params(("id" = u64, Path)), request_body = Split, responses((status = 200, body = Done)))]
-pub async fn split(
-    State(app): State<App>,
-    Caller(caller): Caller,
-    TheIncident(incident): TheIncident,
-    Sent(asked): Sent<Split>,
-) -> Answer {
+pub async fn split(State(app): State<App>, Caller(caller): Caller, TheIncident(incident): TheIncident, Sent(asked): Sent<Split>) -> Answer {
     fulfil(&app, &caller, &incident, Wish::Split(asked)).await
 }
 

@@ -1,7 +1,7 @@
 //! How the API spells the domain's things: snake case, instants in RFC 3339. The domain carries no wire format of its own.
 
+use crate::api::arranged::{AskedShape, UpdateShape, incident_link, page_link};
 use domain::alert::{Alert, Label, Link};
-use domain::care::{Asked, Related};
 use domain::command::Actor;
 use domain::decision::{NoteKind, PluginRef, Verdict};
 use domain::escalation::{Run, RunState, Target, Urgency};
@@ -97,29 +97,6 @@ pub struct IncidentShape {
     pub url: String,
 }
 
-/// Somebody who was asked to help.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Asked)]
-pub struct AskedShape {
-    /// Such as `user bob`.
-    pub target: String,
-    pub by: String,
-    pub at: String,
-    /// `open`, `accepted`, `declined` or `over`.
-    pub answer: &'static str,
-    /// Who answered.
-    pub user: Option<String>,
-}
-
-/// What stakeholders were told last.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = StakeholderUpdate)]
-pub struct UpdateShape {
-    pub text: String,
-    pub by: String,
-    pub at: String,
-}
-
 impl IncidentShape {
     pub fn new(incident: &Incident, public_url: &str) -> Self {
         let care = &incident.care;
@@ -144,34 +121,17 @@ impl IncidentShape {
             links: incident.links.iter().map(LinkShape::new).collect(),
             related: incident.related.clone(),
             snoozed_until: care.snoozed_until.map(instant),
-            asked: care.asked.iter().map(asked).collect(),
+            asked: care.asked.iter().map(AskedShape::new).collect(),
             roles: care.roles.iter().map(|(role, user)| (role.clone(), user.0.clone())).collect(),
             mark: care.closing.as_ref().and_then(|closing| closing.mark).map(domain::command::Mark::as_str),
             reason: care.closing.as_ref().map(|closing| closing.reason.clone()).filter(|reason| !reason.is_empty()),
-            update: care.update.as_ref().map(|u| UpdateShape { text: u.text.clone(), by: u.by.clone(), at: instant(u.at) }),
-            linked_incidents: care.related.iter().filter_map(|r| if let Related::Incident(id) = r { Some(id.0) } else { None }).collect(),
+            update: care.update.as_ref().map(UpdateShape::new),
+            linked_incidents: care.related.iter().filter_map(incident_link).collect(),
             linked_pages: care.related.iter().filter_map(page_link).collect(),
             merged_into: care.merged_into.map(|id| id.0),
             split_from: care.split_from.map(|id| id.0),
             url: format!("{public_url}/incidents/{}", incident.id),
         }
-    }
-}
-
-fn asked(asked: &Asked) -> AskedShape {
-    AskedShape {
-        target: target_words(&asked.target),
-        by: asked.by.clone(),
-        at: instant(asked.at),
-        answer: asked.answer.as_str(),
-        user: asked.user.as_ref().map(|user| user.0.clone()),
-    }
-}
-
-fn page_link(related: &Related) -> Option<LinkShape> {
-    match related {
-        Related::Page { url, text } => Some(LinkShape { url: url.clone(), text: text.clone() }),
-        Related::Incident(_) => None,
     }
 }
 

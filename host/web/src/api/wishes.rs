@@ -213,7 +213,10 @@ fn targets_of(texts: &[String], installation: &Installation) -> Result<Vec<Targe
     if texts.is_empty() {
         return Err(Problem::invalid("`targets` is empty. Nothing was changed.", remedy));
     }
-    texts.iter().map(|text| target(text, installation).map_err(|why| Problem::invalid(format!("{why} Nothing was changed."), remedy))).collect()
+    texts
+        .iter()
+        .map(|text| target(text, installation).map_err(|why| Problem::invalid(format!("{why} Nothing was changed."), remedy)))
+        .collect()
 }
 
 fn target(text: &str, installation: &Installation) -> Result<Target, String> {
@@ -251,7 +254,8 @@ fn message(update: Update, installation: &Installation) -> Result<Message, Probl
 }
 
 fn checked(contact: Contact) -> Result<Contact, Problem> {
-    let wrong = |what: &str| Problem::invalid(format!("An address of `contacts` {what}. Nothing was changed."), "Give kind and address of each.");
+    let wrong =
+        |what: &str| Problem::invalid(format!("An address of `contacts` {what}. Nothing was changed."), "Give kind and address of each.");
     if contact.kind.is_empty() || contact.address.trim().is_empty() {
         return Err(wrong("is empty"));
     }

@@ -230,7 +230,9 @@ async fn an_incidents_page_offers_what_a_responder_can_do() {
     let house = House::full().await;
     let (alice, csrf) = house.session("alice").await;
     let page = house.get("/incidents/1", &alice).await.body;
-    for words in ["9:00 tomorrow", "Ask to help too", "Reroute there", "Take it over", "Merge and resolve this one", "a false alarm", "scribe"] {
+    for words in
+        ["9:00 tomorrow", "Ask to help too", "Reroute there", "Take it over", "Merge and resolve this one", "a false alarm", "scribe"]
+    {
         assert!(page.contains(words), "{words} is missing in {page}");
     }
     let respond = |fields: Vec<(&'static str, &'static str)>| {

@@ -80,9 +80,8 @@ impl Writer<'_> {
             return Ok(());
         }
         let sql = "SELECT id, body FROM incident WHERE id = ANY ($1)";
-        let found = read::many(self, "read the incidents of a batch", sql, &[&ids], |row| {
-            Ok((read::number(row, 0)?, read::incident(row, 1)?))
-        })?;
+        let found =
+            read::many(self, "read the incidents of a batch", sql, &[&ids], |row| Ok((read::number(row, 0)?, read::incident(row, 1)?)))?;
         let mut memory = self.0.memory.borrow_mut();
         for (id, incident) in found {
             memory.incidents.remember(id, Some(Arc::new(incident)));
