@@ -69,8 +69,8 @@ fn ready(story: &Story) -> Value {
     story.http.get(story.server.url("/readyz")).send().unwrap().json().unwrap_or(Value::Null)
 }
 
-/// Planted bug that it found: what plugins remember is left out of the commit (`write_heat` in `pipeline`): after a crash the third report of a host is
-/// taken for its first.
+/// Seen to fail against this planted bug: what plugins remember is left out of the commit (`write_heat` in `pipeline`): after a crash the
+/// third report of a host is taken for its first.
 #[test]
 fn p17_a_crash_between_decision_and_commit_counts_nothing_twice_and_forgets_nothing() {
     let mut story = counting(String::new());
@@ -104,14 +104,14 @@ fn p17_a_crash_between_decision_and_commit_counts_nothing_twice_and_forgets_noth
     ));
 }
 
-/// Planted bug that it found: a copy in Redis is believed without its generation (`copy/script.rs` in `state`): a host's third report is its first.
+/// Seen to fail against this planted bug: a copy in Redis is believed without its generation (`copy/script.rs` in `state`): a host's third
+/// report is its first.
 #[test]
 fn p8_redis_killed_emptied_or_hanging_costs_no_page_and_no_count() {
     let mut redis = Redis::start();
     let mut story = counting(redis.toml());
     wait_for("Redis to be used", 20, || (report(&story, "warm", "warm/1") && redis.keys() > 0).then_some(()));
     story.settle();
-    let warm = verdicts(&story)["warm"].len();
     let mut faults = 0;
     for round in 0..rounds(16) {
         let host = format!("h{round}");
@@ -119,7 +119,12 @@ fn p8_redis_killed_emptied_or_hanging_costs_no_page_and_no_count() {
         match round % 4 {
             0 => redis.down(),
             1 => redis.flush(),
-            2 => redis.stall(),
+            2 => {
+                redis.stall();
+                // This one's write is stuck on its way to Redis; what comes after it is never sent.
+                assert!(report(&story, "other", &format!("other/{round}")));
+                story.settle();
+            }
             // An old copy in Redis meets a server that starts anew.
             _ => story.server.kill_and_start(),
         }
@@ -135,7 +140,13 @@ fn p8_redis_killed_emptied_or_hanging_costs_no_page_and_no_count() {
         assert_eq!(story.http.get(story.server.url("/readyz")).send().unwrap().status(), 200, "degraded is ready");
         match round % 4 {
             0 => redis.up(),
-            2 => redis.resume(),
+            2 => {
+                // The copy in Redis is one commit behind when the next process meets it.
+                story.server.kill();
+                redis.resume();
+                story.server.start();
+                faults += 1;
+            }
             _ => {}
         }
         if round % 3 == 0 {
@@ -147,7 +158,7 @@ fn p8_redis_killed_emptied_or_hanging_costs_no_page_and_no_count() {
         story.settle();
     }
     let verdicts = verdicts(&story);
-    for (host, said) in verdicts.iter().filter(|(host, _)| *host != "warm") {
+    for (host, said) in verdicts.iter().filter(|(host, _)| !["warm", "other"].contains(&host.as_str())) {
         assert_eq!(said[..2], ["third time: 1 of 3 within 86400 s", "third time: 2 of 3 within 86400 s"], "{host}");
         assert_eq!(said[2..], ["keep", "keep"], "{host}");
     }
@@ -158,6 +169,6 @@ fn p8_redis_killed_emptied_or_hanging_costs_no_page_and_no_count() {
     });
     counted(&format!(
         "P8: {faults} faults of Redis and restarts, {} reports counted right, no page lost",
-        verdicts.values().map(Vec::len).sum::<usize>() - warm
+        verdicts.iter().filter(|(host, _)| *host != "warm").map(|(_, said)| said.len()).sum::<usize>()
     ));
 }

@@ -117,7 +117,9 @@ fn a_first_evening_on_a_database_server() {
     assert!(!story.server.dir.join("store/store.db").exists(), "nothing lies in a file");
 }
 
-/// P1. Bug to plant: `Writer::tell` of the journal before `link.commit()`.
+/// P1: what was answered is there, whenever the server is killed.
+///
+/// Seen to fail against this planted bug: the journal tells a group as done before its COMMIT.
 #[test]
 fn kills_lose_nothing_on_a_database_server() {
     let cluster = Cluster::start();
@@ -125,13 +127,20 @@ fn kills_lose_nothing_on_a_database_server() {
     let load = Load::start(&story);
     for round in 1..=8 {
         load.reaches(round * 40);
+        if round % 2 == 0 {
+            // Between the rows and their COMMIT: none of these may have been answered.
+            story.server.sim(&json!({ "fail": "journal.before.commit", "action": "pause" }));
+            std::thread::sleep(Duration::from_millis(50));
+        }
         story.server.kill_and_start();
     }
     let taken = load.end();
-    nothing_is_lost(&mut story, &taken, "P1 on PostgreSQL: 8 kills under load");
+    nothing_is_lost(&mut story, &taken, "P1 on PostgreSQL: 8 kills under load, every second one before a COMMIT");
 }
 
-/// P10. Bug to plant: an error of the journal's commit told as done.
+/// P10: a database that is gone, or whose commits fail, means 503.
+///
+/// Seen to fail against this planted bug: an error of the journal's commit is told as done.
 #[test]
 fn a_database_that_is_gone_means_503_and_everything_goes_on_when_it_is_back() {
     let mut cluster = Cluster::start();
@@ -153,16 +162,20 @@ fn a_database_that_is_gone_means_503_and_everything_goes_on_when_it_is_back() {
         cluster.go();
         load.reaches(before + 50);
     }
+    // And one that is there, but whose commits fail.
+    story.server.sim(&json!({ "fail": "postgres.journal.commit", "action": "50%return" }));
+    load.reaches(load.count() + 50);
+    story.server.sim(&json!({ "fail": "postgres.journal.commit", "action": "off" }));
     let taken = load.end();
     // What failed is looked at again by the clock, which stands still here.
     story.pass_seconds(30);
-    nothing_is_lost(&mut story, &taken, "P10 on PostgreSQL: the database stopped twice under load");
+    nothing_is_lost(&mut story, &taken, "P10 on PostgreSQL: the database stopped twice under load, then commits that fail");
     story.victorops("CRITICAL", "afterwards", json!({ "service": "another" }));
     story.settle();
     assert!(!story.rings("alice").is_empty());
 }
 
-/// Bug to plant: `migrate` copies the counters and the journal's end before the server has stopped (no `add_missing`).
+/// Seen to fail against this planted bug: `migrate` leaves out what came since its first round (no `add_missing`).
 #[test]
 fn a_move_to_a_database_server_under_load_loses_nothing_and_so_does_the_way_back() {
     let cluster = Cluster::start();
@@ -218,7 +231,7 @@ fn path(dir: &std::path::Path, name: &str) -> String {
     dir.join(name).display().to_string()
 }
 
-/// Bug to plant: `Reader::check` not called by `restore`.
+/// Seen to fail against this planted bug: `restore` does not call `Reader::check`.
 #[test]
 fn a_backup_under_load_is_restored_into_either_store() {
     let cluster = Cluster::start();

@@ -69,9 +69,10 @@ fn wait_until_decided(story: &Story) {
 }
 
 /// P13: after an outage with 100,000 alerts queued, the critical one that came last pages first, within 5 s of the start; what fired and
-/// ended within the outage pages nobody. Seen to fail on a round that mixes urgencies, which pages in the
-/// order of the journal. Planted bugs: a feeder that never drains (first in, first out), and one that hands out what is
-/// over event by event.
+/// ended within the outage pages nobody.
+///
+/// Seen to fail against these planted bugs: a round that mixes urgencies (`rank` is not looked at in `drain.rs`), and a feeder that never
+/// drains (first in, first out). That what is over is committed at once is guarded by `drain.rs` of `pipeline`.
 #[test]
 fn p13_an_outages_backlog_drains_most_critical_first_and_stale_pages_collapse() {
     let mut story = Story::two_people();
@@ -175,7 +176,8 @@ impl Flood {
                     while !stop.load(Ordering::Relaxed) {
                         let sent = http.post(&url).header("content-type", "application/json").body(body.clone()).send();
                         match sent.map(|answer| (answer.status().as_u16(), answer.headers().contains_key("retry-after"))) {
-                            Ok((200, _)) => taken.fetch_add(size, Ordering::Relaxed),
+                            // 202: on a busy machine the normalizer was late, and the body is tried again.
+                            Ok((200 | 202, _)) => taken.fetch_add(size, Ordering::Relaxed),
                             Ok((503, true)) => refused.fetch_add(size, Ordering::Relaxed),
                             other => panic!("the flood was answered {other:?}"),
                         };
@@ -207,7 +209,9 @@ fn of_hundred(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() * percent / 100).min(times.len() - 1)]
 }
 
-/// P11: an integration that sends far more than it may does not slow another team down. Planted bug: a bucket that never runs empty.
+/// P11: an integration that sends far more than it may does not slow another team down.
+///
+/// Seen to fail against this planted bug: a bucket that never runs empty.
 #[test]
 fn p11_a_flood_over_its_rate_harms_nobody_else() {
     let story = two_teams("rate: { per_second: 500, burst: 500 }\n");
@@ -224,8 +228,10 @@ fn p11_a_flood_over_its_rate_harms_nobody_else() {
     assert!(metric(&story, "reveille_pipeline_over_rate_total{integration=\"shop-alertmanager\"}") > 0.0);
 }
 
-/// P11: without a rate, and with more coming in than can be decided, teams still take turns. Planted bug: the backlog is first in, first
-/// out, so that a quiet team waits behind everything that the noisy one sent.
+/// P11: without a rate, and with more coming in than can be decided, teams still take turns.
+///
+/// Seen to fail against these planted bugs: the backlog is one line, first in, first out, so that a quiet team waits behind everything that
+/// the noisy one sent; the feeder never looks ahead.
 #[test]
 fn p11_teams_take_turns_where_more_comes_in_than_can_be_decided() {
     let story = two_teams("");
@@ -256,7 +262,9 @@ fn p11_teams_take_turns_where_more_comes_in_than_can_be_decided() {
 }
 
 /// A sender over its rate: 503 with the true time, never 429; one incident, which ends; what was taken is decided and pages.
-/// Planted bugs: `Retry-After` is a constant; the notice is raised at every refusal under a name of its own; the storm never ends.
+///
+/// Seen to fail against these planted bugs: `Retry-After` is a constant; the notice is raised at every refusal under a name of its own; the
+/// storm never ends.
 #[test]
 fn a_storm_is_one_incident_and_pages_go_on() {
     let alerts = std::fs::read_to_string(reveille_tests::place::root().join("tests/config/alerts.yaml")).unwrap();
@@ -317,7 +325,9 @@ fn a_storm_is_one_incident_and_pages_go_on() {
 }
 
 /// P10: the disk fails at random under the journal and the store: a 2xx is on disk, everything else is told to come again, and in the end
-/// exactly the 2xx ones are there. Planted bug: a failed commit of the journal is told as stored.
+/// exactly the 2xx ones are there.
+///
+/// Seen to fail against this planted bug: a failed commit of the journal is told as stored.
 #[test]
 fn p10_a_disk_that_fails_at_random_never_makes_a_false_2xx() {
     let wanted = 300 * rounds();
@@ -381,7 +391,9 @@ fn raw(story: &Story, head: &str, pieces: &[&[u8]], pause: Duration) -> String {
 }
 
 /// Hostile bodies: packed ones are bounded as they are unpacked, deep and dripping ones refused; the server stays as it was.
-/// Planted bugs: the ratio is not looked at; the depth counts closing brackets only; a body may take as long as it likes.
+///
+/// Seen to fail against these planted bugs: the ratio is not looked at; the depth counts closing brackets only; a body may take twice as long
+/// as it may.
 #[test]
 fn hostile_bodies_are_refused_in_words_and_honest_ones_taken() {
     let mut story = Story::two_people();

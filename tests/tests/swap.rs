@@ -152,11 +152,10 @@ fn swap_under_load(story: &Story, swaps: usize, pause: Duration) -> BTreeMap<u64
 }
 
 /// P7: swaps under load lose, double and reorder nothing, every decision cites the version that its revision means, and no partition waits
-/// longer than 5 ms for a swap. What is no longer in force is freed: a snapshot that is kept somewhere soon exhausts the 512 instances that
-/// there are, and the swaps fail.
+/// longer than 5 ms for a swap.
 ///
 /// Seen to fail against these planted bugs: the tasks that wait in a thread when it swaps are forgotten; the revision is not raised by a
-/// swap; instances are made on the path (20 ms each); old snapshots are kept.
+/// swap; instances are made on the path (20 ms each).
 #[test]
 #[allow(clippy::disallowed_methods)] // Rates are in real time.
 fn p7_swaps_under_load_lose_double_and_reorder_nothing() {
@@ -304,14 +303,29 @@ fn a_rollback_goes_back_and_what_is_in_force_outlives_restart_and_apply() {
     }
 }
 
-/// Ten versions are kept, and the one in force is among them however old it is.
+/// The instances of a plugin that the server holds.
+fn held(story: &Story, plugin: &str) -> f64 {
+    let text = story.http.get(story.server.url("/metrics")).send().unwrap().text().unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("reveille_runtime_instances_held{") && line.contains(&format!("\"{plugin}\"")));
+    rows.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+/// Ten versions are kept on the disk, and instances of the one in force alone: there are 512 in all.
+///
+/// Seen to fail against this planted bug: old snapshots are kept.
 #[test]
 fn ten_versions_are_kept() {
-    let story = Story::two_people();
+    let mut story = Story::two_people();
+    story.victorops("CRITICAL", "db", json!({ "service": "orders" }));
+    story.settle();
+    let before = held(&story, "correlate");
+    assert!(before > 0.0, "the first version answers");
     for n in 2..16 {
         let (status, said) = story.api_post("plugins/correlate/versions", &Folder::of("correlate", &format!("0.{n}.0")).sent());
         assert_eq!(status, 200, "{said:#}");
     }
+    // A thread without work lets go of what is no longer in force when it looks up.
+    wait_for("the old versions to be let go of", &story, |story| held(story, "correlate") <= before);
     let kept = story.api("plugins/correlate/versions");
     let kept: Vec<&str> = kept["items"].as_array().unwrap().iter().map(|v| v["version"].as_str().unwrap()).collect();
     assert_eq!((kept.len(), kept[0]), (10, "0.15.0"), "{kept:?}");

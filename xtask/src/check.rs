@@ -19,6 +19,9 @@ const PEERS: &[Package] = &[
 /// What tests need beyond the shipped program: the control socket, fail points, the suite that any store has to pass.
 const FEATURES: &str = "reveille/sim,store/conformance,store/failpoints,oncall/failpoints,pipeline/failpoints";
 
+/// The tests whose counts `REVEILLE_SOAK` multiplies.
+const SOAKED: &[&str] = &["promises", "swap", "hot_state", "self_defence", "hostile", "redis_faults", "memory"];
+
 /// Builds and runs all tests; `args` go to the test runner of the main workspace.
 pub fn test(args: &[String]) -> Result<()> {
     ensure_packages(PEERS)?;
@@ -42,18 +45,8 @@ pub fn soak(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
-    let mut soak = with_surroundings(cargo(&[
-        "test",
-        "--release",
-        "--workspace",
-        "--locked",
-        "--features",
-        FEATURES,
-        "--test",
-        "promises",
-        "--test",
-        "hostile",
-    ]));
+    let mut soak = with_surroundings(cargo(&["test", "--release", "--workspace", "--no-fail-fast", "--locked", "--features", FEATURES]));
+    soak.args(SOAKED.iter().flat_map(|name| ["--test", *name]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
     soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
     run(&mut soak)

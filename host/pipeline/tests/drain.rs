@@ -65,7 +65,7 @@ async fn outage(dir: &Path, records: Vec<Record>) {
     }
 }
 
-/// Planted bugs that this has to fail on: the feeder hands a round out unsorted by record, and the cursor follows what is pending alone.
+/// Seen to fail against these planted bugs: the feeder hands a round out newest first; the cursor follows what is pending alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_decided_once_and_in_order_though_the_engine_stops_in_the_middle() {
     let dir = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ async fn everything_is_decided_once_and_in_order_though_the_engine_stops_in_the_
     }
 }
 
-/// Planted bug that this has to fail on: a piece that is over is handed out event by event.
+/// Seen to fail against this planted bug: a piece that is over is handed out event by event.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fired_and_ended_within_it_is_committed_at_once() {
     let dir = tempfile::tempdir().unwrap();

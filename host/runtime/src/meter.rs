@@ -1,7 +1,7 @@
 //! What calls of one plugin at one hook cost, as metrics. Time is taken on one call of 64, because asking for it costs as much as a tenth
 //! of a call.
 
-use metrics::{Counter, Histogram};
+use metrics::{Counter, Gauge, Histogram};
 use ports::CallFailure;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ pub(crate) struct Meter {
     hook: &'static str,
     calls: Counter,
     instances: Counter,
+    held: Gauge,
     seconds: Histogram,
 }
 
@@ -25,6 +26,7 @@ impl Meter {
             hook,
             calls: metrics::counter!("reveille_runtime_calls_total", &labels),
             instances: metrics::counter!("reveille_runtime_instances_total", &labels),
+            held: metrics::gauge!("reveille_runtime_instances_held", &labels),
             seconds: metrics::histogram!("reveille_runtime_call_seconds", &labels),
         }
     }
@@ -50,8 +52,19 @@ impl Meter {
         metrics::counter!("reveille_runtime_failures_total", &labels).increment(1);
     }
 
-    /// A fresh instance was made: what a trap, a high-water mark or isolation per call costs.
-    pub(crate) fn made(&self) {
+    /// A fresh instance was made: what a trap, a high-water mark or isolation per call costs. It is held until the mark is dropped.
+    pub(crate) fn made(&self) -> Held {
         self.instances.increment(1);
+        self.held.increment(1.0);
+        Held(self.held.clone())
+    }
+}
+
+/// Counts one instance as held.
+pub(crate) struct Held(Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }

@@ -7,7 +7,7 @@ use crate::hook::Hook;
 use crate::lift::{Lift, REASON_LIMIT_BYTES};
 use crate::limits::Ceiling;
 use crate::lower::{self, Lists, Scratch};
-use crate::meter::SAMPLE;
+use crate::meter::{Held, SAMPLE};
 use crate::prepared::Place;
 use crate::reads::{alert_bit, incident_bit};
 use domain::action::Action;
@@ -76,6 +76,8 @@ pub(crate) struct Warm {
     store: Store<Cell>,
     guest: Guest,
     calls: u64,
+    /// Tells the metrics when it is gone.
+    _held: Held,
 }
 
 impl Warm {
@@ -93,9 +95,9 @@ impl Warm {
         let (guest, answer) = configured.map_err(|error| failure(&mut store, &error, place, limits.configure_deadline_ms))?;
         store.data_mut().end();
         store.data_mut().state = state.cloned();
-        place.meter.made();
+        let held = place.meter.made();
         match answer {
-            Ok(narrowed) => Ok((Box::new(Self { store, guest, calls: 0 }), narrowed)),
+            Ok(narrowed) => Ok((Box::new(Self { store, guest, calls: 0, _held: held }), narrowed)),
             Err(problems) => Err(CallFailure::Rejected(told(&problems))),
         }
     }
@@ -267,7 +269,7 @@ fn attempt<R, T>(
             Err(failure) => return Err(failure),
         },
     };
-    let Warm { store, guest, calls } = &mut *warm;
+    let Warm { store, guest, calls, .. } = &mut *warm;
     store.set_epoch_deadline(place.limits.ticks(place.limits.deadline_ms));
     store.data_mut().begin(now);
     let raw = match call(guest, store) {

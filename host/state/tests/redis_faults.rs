@@ -98,6 +98,8 @@ impl Run {
         redis.write_limit = Duration::from_millis(60);
         redis.connect_limit = Duration::from_millis(60);
         redis.retry = (Duration::from_millis(1), Duration::from_millis(8));
+        // A batch may have more for Redis than fits: the rest is dropped, while the way there is well.
+        redis.queue_items = 4;
         let settings = HotSettings { window_bytes: 3000, redis: Some(redis), ..HotSettings::default() };
         let house = House::with(settings);
         Self { house, server, proxy, chance: Chance(seed), former: None, saved: false, tick: 0, asked: 0, known: 0, hits: [0; 3] }
@@ -287,9 +289,10 @@ fn faults(seed: u64, count: u32) -> [u64; 2] {
     [run.known, run.hits[1]]
 }
 
-/// Planted bugs that it finds: the generation is not compared; a missing header counts as an empty copy; the header is written before
-/// the data; a name space's copy counts without the mark of the whole; a gap in the generations does not begin a new copy; the epoch is not
-/// compared.
+/// Seen to fail against these planted bugs: the generation is not compared; a missing header counts as an empty copy; a name space's copy counts
+/// without the mark of the whole; a gap in the generations does not begin a new copy. Not seen by it: an epoch that is not compared, because
+/// lineage and base stand behind it (`redis.rs` sees that), and a header that is written before the data, because no fault here breaks a
+/// script off half-way.
 #[test]
 fn three_hundred_faults_and_no_stale_answer() {
     let rounds = std::env::var("REVEILLE_SOAK").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);

@@ -1,10 +1,11 @@
 //! P5: a hostile plugin harms nobody else. Every case is loaded and called in the real sandbox; it has to come out as expected, in words
 //! that are fit to be read, within its time and memory, and the plugin beside it has to stay right. Nothing here may panic the host.
 //!
-//! Seen to fail: before `Shape::read` refused instances of components inside of components, `many/instances_that_double`, a few kilobytes,
+//! Seen to fail against these planted bugs: the ceiling of memory is not applied (`limits.rs`), a call's deadline is 1.7 s longer (the epoch in
+//! `warm.rs`), the size of a result is not bounded (`lift.rs` and the fuel of host calls). And before `Shape::read` refused instances of components inside of components, `many/instances_that_double`, a few kilobytes,
 //! kept the compiler's thread busy past its minute, and the next case waited for it in vain.
 
-use reveille_hostile::{Case, Expect, House, generated, reset_peak, resident_kib, written};
+use reveille_hostile::{Case, Expect, House, Outcome, Seen, generated, reset_peak, resident_kib, written};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ fn hostile_plugins_harm_nobody_else() {
             wrong.push(format!("{}: is written wrong: {why:.1500}", case.name));
             continue;
         }
-        let seen = match house.run(case) {
+        let seen = match run(&mut house, case) {
             Ok(seen) => seen,
             Err(why) => {
                 wrong.push(format!("{}: {why:#}", case.name));
@@ -90,6 +91,18 @@ fn hostile_plugins_harm_nobody_else() {
     );
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(left < LEFT_KIB, "{left} KiB are left behind");
+}
+
+/// Runs a case. One that is late although it has no reason to be may have been preempted by other work on the machine: it has three tries.
+fn run(house: &mut House, case: &Case) -> anyhow::Result<Seen> {
+    let mut seen = house.run(case)?;
+    for _ in 0..2 {
+        if seen.outcome != Outcome::Deadline || seen.outcome.is(case.expect) {
+            break;
+        }
+        seen = house.run(case)?;
+    }
+    Ok(seen)
 }
 
 /// Names are the way to a case in a report: each has one of its own.
