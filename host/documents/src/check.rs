@@ -8,6 +8,7 @@ use crate::limits::{REPEAT_LIMIT, STEPS_LIMIT};
 use crate::node::{Node, Place, Segment, Value};
 use crate::plugin_use::{Use, settings_text};
 use crate::problem::{Problem, hint};
+use crate::quiet;
 use crate::reach;
 use crate::shape::Report;
 use crate::text::{Name, PageTarget, Text as _};
@@ -74,6 +75,7 @@ pub(crate) fn references(bundle: &Bundle, problems: &mut Vec<Problem>) {
     }
     for placed in &bundle.documents {
         own_rules(placed, problems);
+        quiet::rules(placed, problems);
     }
     reach::circles(bundle, problems);
     settings(bundle, problems);
@@ -96,7 +98,7 @@ fn duplicates(bundle: &Bundle, problems: &mut Vec<Problem>) {
 
 /// Every place at which a document names another: its kind, the way there (`*`: each item of a list), and the kind that is named;
 /// `None`: the name says it, as in `rotation/primary`.
-const USES: [(Kind, &[&str], Option<Kind>); 12] = [
+const USES: [(Kind, &[&str], Option<Kind>); 17] = [
     (Kind::Settings, &["default_policy"], Some(Kind::Policy)),
     (Kind::Team, &["members", "*"], Some(Kind::User)),
     (Kind::Team, &["default_policy"], Some(Kind::Policy)),
@@ -109,6 +111,11 @@ const USES: [(Kind, &[&str], Option<Kind>); 12] = [
     (Kind::Integration, &["pipeline"], Some(Kind::Pipeline)),
     (Kind::Integration, &["default_policy"], Some(Kind::Policy)),
     (Kind::Grant, &["lookups", "*"], Some(Kind::Table)),
+    (Kind::Maintenance, &["team"], Some(Kind::Team)),
+    (Kind::Maintenance, &["owner"], Some(Kind::User)),
+    (Kind::Inhibition, &["team"], Some(Kind::Team)),
+    (Kind::Heartbeat, &["team"], Some(Kind::Team)),
+    (Kind::Heartbeat, &["policy"], Some(Kind::Policy)),
 ];
 
 /// Looks up every name that a document of this kind uses. Works on the tree, so that a document with a mistake elsewhere is looked
@@ -266,6 +273,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
             Document::Settings(d) => {
                 made.default_policy = d.default_policy.0.clone().into();
                 made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
+                made.audit_ping.clone_from(&d.audit_ping);
             }
             Document::User(_) | Document::Team(_) | Document::Rotation(_) | Document::Policy(_) => people(document, &mut made),
             Document::Service(d) => {
@@ -305,6 +313,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 let rows = d.rows.iter().map(|(key, row)| (key.clone(), row.clone().into_iter().collect())).collect();
                 made.tables.insert(id, rows);
             }
+            Document::Maintenance(_) | Document::Inhibition(_) | Document::Heartbeat(_) => quiet::into_installation(document, &mut made),
         }
     }
     made

@@ -3,6 +3,7 @@
 use crate::automate::Automate;
 use crate::bounds::{RateEntry, StormEntry};
 use crate::plugin_use::{Use, is_default};
+use crate::quiet::{HeartbeatDocument, InhibitionDocument, MaintenanceDocument};
 use crate::text::{Delay, LocalTime, Name, PageTarget, Size, TurnLength, Zone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,11 +23,14 @@ pub enum Kind {
     Channel,
     Grant,
     Table,
+    Maintenance,
+    Inhibition,
+    Heartbeat,
 }
 
 impl Kind {
     /// All, in the order of exports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Settings,
         Self::User,
         Self::Team,
@@ -38,6 +42,9 @@ impl Kind {
         Self::Channel,
         Self::Grant,
         Self::Table,
+        Self::Maintenance,
+        Self::Inhibition,
+        Self::Heartbeat,
     ];
 
     /// As documents spell it.
@@ -54,6 +61,9 @@ impl Kind {
             Self::Channel => "Channel",
             Self::Grant => "Grant",
             Self::Table => "Table",
+            Self::Maintenance => "Maintenance",
+            Self::Inhibition => "Inhibition",
+            Self::Heartbeat => "Heartbeat",
         }
     }
 
@@ -76,6 +86,9 @@ impl Kind {
             Self::Channel => "channels.yaml",
             Self::Grant => "grants.yaml",
             Self::Table => "tables.yaml",
+            Self::Maintenance => "maintenance.yaml",
+            Self::Inhibition => "inhibitions.yaml",
+            Self::Heartbeat => "heartbeats.yaml",
         }
     }
 
@@ -100,6 +113,9 @@ pub enum Document {
     Channel(ChannelDocument),
     Grant(GrantDocument),
     Table(TableDocument),
+    Maintenance(MaintenanceDocument),
+    Inhibition(InhibitionDocument),
+    Heartbeat(HeartbeatDocument),
 }
 
 impl Document {
@@ -117,6 +133,9 @@ impl Document {
             Self::Channel(_) => Kind::Channel,
             Self::Grant(_) => Kind::Grant,
             Self::Table(_) => Kind::Table,
+            Self::Maintenance(_) => Kind::Maintenance,
+            Self::Inhibition(_) => Kind::Inhibition,
+            Self::Heartbeat(_) => Kind::Heartbeat,
         }
     }
 
@@ -134,6 +153,9 @@ impl Document {
             Self::Channel(d) => &d.id.0,
             Self::Grant(d) => &d.id.0,
             Self::Table(d) => &d.id.0,
+            Self::Maintenance(d) => &d.id.0,
+            Self::Inhibition(d) => &d.id.0,
+            Self::Heartbeat(d) => &d.id.0,
         }
     }
 }
@@ -147,6 +169,9 @@ pub struct SettingsDocument {
     /// From where on a team's alerts are a storm, which opens an incident; a team may have its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<StormEntry>,
+    /// Address that is fetched every minute while everything that has to page can; use a service that tells you when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_ping: Option<String>,
 }
 
 /// A person.

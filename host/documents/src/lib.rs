@@ -14,6 +14,7 @@ pub mod limits;
 mod node;
 pub mod plugin_use;
 pub mod problem;
+mod quiet;
 mod reach;
 pub mod schema;
 pub mod secret;

@@ -5,6 +5,7 @@
 
 mod alert;
 mod command;
+mod hold;
 mod lines;
 mod notice;
 mod wake;
@@ -18,6 +19,7 @@ mod world;
 
 pub use alert::decide;
 pub use command::{Said, obey};
+pub use hold::{Held, wake_held};
 pub use notice::{RETRIGGER_SECONDS, note, notice_key};
 pub use wake::wake;
 

@@ -5,7 +5,9 @@ use crate::house::{House, line};
 use crate::reconciler::Work;
 use domain::action::Change;
 use domain::escalation::{Advance, Begun, Duty, Run, RunState, StepPage, advance};
+use domain::alert::Status;
 use domain::id::{IncidentId, RunId, UserId};
+use domain::incident::Incident;
 use domain::installation::Installation;
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::schedule::Override;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 const BATCH: usize = 128;
 /// Batches of one pass.
 const BATCHES: u32 = 64;
+/// How long until an escalation is looked at again whose alerts are all suppressed, in seconds.
+const HELD_SECONDS: u32 = 60;
 /// Longest idempotency key, in bytes.
 const KEY_LIMIT_BYTES: usize = 64;
 
@@ -119,6 +123,9 @@ fn advance_one(
     let Some(incident) = tx.incident(run.incident)? else {
         return tx.put_run(&Run { state: RunState::Stopped, next_at: None, ..run });
     };
+    if is_held(&incident) {
+        return tx.put_run(&Run { next_at: Some(now.plus_seconds(HELD_SECONDS)), ..run });
+    }
     let runs = tx.runs_of(incident.id)?;
     let Advance { run, page, begun, said } = advance(&run, &incident, &runs, &Duty { installation, overrides, now });
     tx.put_run(&run)?;
@@ -134,6 +141,11 @@ fn advance_one(
     }
     done.incidents.push(incident.id);
     Ok(())
+}
+
+/// Everything that fires on it is suppressed: its escalation waits until something fires again, or it resolves.
+fn is_held(incident: &Incident) -> bool {
+    incident.status == Status::Firing && !incident.own && incident.firing.iter().sum::<u32>() == 0
 }
 
 fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), StoreError> {

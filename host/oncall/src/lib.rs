@@ -16,9 +16,11 @@ mod interaction;
 pub mod links;
 mod message;
 mod oncall;
+pub mod preview;
 mod reconciler;
 pub mod roster;
 mod router;
+pub mod silences;
 
 pub use interaction::{Heard, Interactions};
 pub use links::{Link, LinkError, LinkSigner};

@@ -10,6 +10,7 @@ pub mod output;
 mod people;
 mod plugin;
 mod send;
+mod silence;
 mod store;
 
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +40,10 @@ enum Command {
     Action(action::ActionArgs),
     /// Who is on call.
     Oncall(oncall::OnCallArgs),
+    /// What pages nobody for a time: list, add, end, preview.
+    Silence(silence::SilenceArgs),
+    /// Maintenance windows of the configuration: list, preview.
+    Maintenance(silence::MaintenanceArgs),
     /// Look at the installed plugins.
     Plugin(plugin::PluginArgs),
     /// Plan, apply and export the configuration.
@@ -77,6 +82,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Incident(args) => incident::run(&args),
         Command::Action(args) => action::run(&args),
         Command::Oncall(args) => oncall::run(&args),
+        Command::Silence(args) => silence::run(&args),
+        Command::Maintenance(args) => silence::run_maintenance(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),

@@ -80,6 +80,7 @@ impl Ground {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             live: Arc::clone(&self.live),
+            wakes: Arc::clone(&self.wakes),
             journal: Arc::clone(&self.journal),
             sandbox: Arc::clone(&self.sandbox),
             alarm: Arc::clone(&self.alarm),

@@ -1,6 +1,6 @@
 //! The rooms at work: started together, asked together, stopped in order.
 
-use super::adapters::{Commands, PageLinks};
+use super::adapters::{Commands, PageLinks, rights};
 use super::assemble::Ground;
 use super::heat;
 use super::logging::Metrics;
@@ -32,6 +32,8 @@ pub struct Running {
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
     hot: Arc<Hot>,
+    #[cfg(feature = "sim")]
+    wakes: Arc<ports::Wakes>,
 }
 
 /// How long the end waits for Redis to have what is committed, in real time.
@@ -77,6 +79,8 @@ impl Running {
             oncall,
             links,
             hot,
+            #[cfg(feature = "sim")]
+            wakes: Arc::clone(&ground.wakes),
         })
     }
 
@@ -105,6 +109,8 @@ impl Running {
             clock: Arc::clone(&ground.clock),
             live: Arc::clone(&ground.live),
             interactions: Some(self.oncall.interactions()),
+            wakes: Arc::clone(&ground.wakes),
+            rights: Some(Arc::new(rights)),
         });
         machines.merge(people)
     }
@@ -122,13 +128,16 @@ impl Running {
     #[cfg(feature = "sim")]
     pub async fn settled(&self) -> bool {
         let backlog = self.engine.backlog();
-        if backlog.journal_head != backlog.cursor || backlog.queued > 0 || self.store.depth() > 0 {
+        if backlog.journal_head != backlog.cursor || backlog.queued > 0 || self.store.depth() > 0 || !self.wakes.quiet.is_quiet() {
             return false;
         }
         let now = self.clock.now();
         let due = self
             .store
-            .view(move |view| Ok(view.next_wake()?.is_some_and(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty()))
+            .view(move |view| {
+                let late = [view.next_wake()?, view.next_object_due(ports::object::Kind::Heartbeat)?];
+                Ok(late.into_iter().flatten().any(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty())
+            })
             .await;
         matches!(due, Ok(false)) && self.oncall.settled(now).await && self.engine.backlog() == backlog
     }
@@ -160,7 +169,8 @@ impl Running {
         let due = self
             .store
             .view(|view| {
-                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?])
+                let heartbeat = view.next_object_due(ports::object::Kind::Heartbeat)?;
+                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?, heartbeat])
             })
             .await?;
         Ok(due.into_iter().flatten().min())

@@ -11,6 +11,7 @@ pub mod me;
 pub mod on_call;
 pub mod plugins;
 pub mod shape;
+pub mod silences;
 pub mod tokens;
 pub mod users;
 
@@ -62,6 +63,11 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Known, routes!(on_call::list_overrides));
     routes.api(Permission::Responder, routes!(on_call::add_override));
     routes.api(Permission::Responder, routes!(on_call::delete_override));
+
+    routes.api(Permission::Known, routes!(silences::list));
+    routes.api(Permission::Responder, routes!(silences::make));
+    routes.api(Permission::Responder, routes!(silences::end));
+    routes.api(Permission::Responder, routes!(silences::preview));
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));

@@ -35,6 +35,8 @@ fn request_of(method: &str, path: &str) -> (String, Value) {
         ("POST", "overrides") => {
             json!({"rotation": "primary", "user": "bob", "from": "2026-03-28T10:00:00Z", "until": "2026-03-28T12:00:00Z"})
         }
+        ("POST", "silences") => json!({"matchers": ["service=checkout"], "seconds": 60, "purpose": "a test"}),
+        ("POST", "preview") => json!({"matchers": ["service=checkout"]}),
         ("POST", "plan" | "apply") => json!({"files": []}),
         ("POST", "versions" | "try") => json!({"files": []}),
         ("POST", "rollback") => json!({}),
@@ -66,7 +68,7 @@ fn due_permission(method: &str, path: &str) -> &'static str {
                 "change-dead-letter"
             }
         }
-        p if p.starts_with("overrides") && !reads => "responder",
+        p if (p.starts_with("overrides") || p.starts_with("silences")) && !reads => "responder",
         // Their own tokens, and lists that hold only what is theirs.
         p if p.starts_with("tokens") || reads => "known",
         _ => "admin",
@@ -89,6 +91,10 @@ fn expected(role: &str, permission: &str, path: &str) -> Expected {
     use Expected::{Allowed, Forbidden, NotFound, Unauthorized};
     match (role, permission) {
         ("nobody" | "forged", _) => Unauthorized,
+        ("reader", "responder") => Forbidden,
+        // There is no such silence; and everybody may silence their own team.
+        (_, "responder") if path.ends_with("silences/{id}") => NotFound,
+        (_, "responder") if path.contains("/silences") => Allowed,
         ("admin", _) => Allowed,
         (_, "admin") => Forbidden,
         // Of the other team: it does not even exist.
