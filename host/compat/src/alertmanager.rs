@@ -49,6 +49,14 @@ pub struct Rights {
 /// Says what a valid API token allows; `None`: nothing.
 pub type RightsOf = Arc<dyn Fn(&Credential, &Installation) -> Option<Rights> + Send + Sync>;
 
+/// Rights of nobody.
+pub fn no_rights() -> RightsOf {
+    fn none(_: &Credential, _: &Installation) -> Option<Rights> {
+        None
+    }
+    Arc::new(none)
+}
+
 /// What these doors need.
 pub struct Doors {
     pub silencing: Silencing,
@@ -111,8 +119,8 @@ async fn groups(State(doors): State<Arc<Doors>>, Path(named): Named, RawQuery(qu
         for (state, alert) in doors.list(&named, &headers, query.as_deref()).await? {
             groups.entry((state.team.0, state.key)).or_default().push(alert);
         }
-        let group = |((team, key), alerts)| json!({ "labels": { "team": team, "incident_key": key }, "receiver": { "name": RECEIVER }, "alerts": alerts });
-        Ok(Value::Array(groups.into_iter().map(group).collect()))
+        let group = |((team, key), alerts): ((String, String), Vec<Value>)| json!({ "labels": { "team": team, "incident_key": key }, "receiver": { "name": RECEIVER }, "alerts": alerts });
+        Ok::<_, Refused>(Value::Array(groups.into_iter().map(group).collect()))
     };
     respond(grouped).await
 }
@@ -124,7 +132,7 @@ async fn silences(State(doors): State<Arc<Doors>>, Path(named): Named, RawQuery(
         let now = doors.silencing.clock.now();
         let all = doors.silencing.live.silences();
         let seen = all.list().iter().filter(|s| sees(&rights, s.team.as_ref()) && filter.takes(s));
-        Ok(Value::Array(seen.map(|silence| shape(silence, now)).collect()))
+        Ok::<_, Refused>(Value::Array(seen.map(|silence| shape(silence, now)).collect()))
     };
     respond(listed).await
 }
@@ -135,7 +143,7 @@ async fn silence(State(doors): State<Arc<Doors>>, Path(named): Named, headers: H
         let all = doors.silencing.live.silences();
         let id = named.get("id").map_or("", String::as_str);
         let found = all.list().iter().find(|s| s.id == id && sees(&rights, s.team.as_ref()));
-        found.map(|silence| shape(silence, doors.silencing.clock.now())).ok_or_else(|| Failure::Unknown.into())
+        found.map(|silence| shape(silence, doors.silencing.clock.now())).ok_or_else(|| Refused::from(Failure::Unknown))
     };
     respond(found).await
 }
@@ -148,7 +156,7 @@ async fn make(State(doors): State<Arc<Doors>>, Path(named): Named, headers: Head
         let posted: Value = serde_json::from_slice(&bytes).map_err(|error| wrong(&format!("the body is no JSON: {error}")))?;
         let wish = wish_of(&posted, &rights)?;
         let made = doors.silencing.make(wish, &Wisher { teams: rights.changes, name: rights.name }).await?;
-        Ok(json!({ "silenceID": made.silence.id }))
+        Ok::<_, Refused>(json!({ "silenceID": made.silence.id }))
     };
     respond(made).await
 }
@@ -158,7 +166,7 @@ async fn end(State(doors): State<Arc<Doors>>, Path(named): Named, headers: Heade
         let rights = doors.changer(&named, &headers).await?;
         let id = named.get("id").map_or("", String::as_str);
         doors.silencing.end(id, &Wisher { teams: rights.changes, name: rights.name }).await?;
-        Ok(Value::Null)
+        Ok::<_, Refused>(Value::Null)
     };
     respond(ended).await
 }
@@ -167,7 +175,7 @@ async fn status(State(doors): State<Arc<Doors>>, Path(named): Named, headers: He
     let told = async {
         doors.rights(&named, &headers).await?;
         let version = env!("CARGO_PKG_VERSION");
-        Ok(json!({
+        Ok::<_, Refused>(json!({
             "cluster": { "status": "disabled", "peers": [] },
             "versionInfo": { "version": version, "revision": "", "branch": "", "buildUser": "reveille", "buildDate": "", "goVersion": "" },
             "config": { "original": "" },
@@ -294,7 +302,8 @@ impl Filter {
         for each in &filter.matchers {
             // What would match nothing at all is asked the other way round, since matchers for silences refuse it.
             let one = |comparison| Matchers::compile(&[Matcher { comparison, ..each.clone() }]);
-            let ready = one(each.comparison).map(|ready| (true, ready)).or_else(|_| one(opposite(each.comparison)).map(|ready| (false, ready)));
+            let ready =
+                one(each.comparison).map(|ready| (true, ready)).or_else(|_| one(opposite(each.comparison)).map(|ready| (false, ready)));
             filter.ready.push(ready.map_err(|error| Refused(StatusCode::BAD_REQUEST, error.to_string()))?);
         }
         Ok(filter)

@@ -16,9 +16,9 @@ use axum::http::{Request, Response};
 use axum::routing::{any, post};
 use domain::inbound::{BODY_LIMIT_BYTES, Inbound};
 use domain::installation::{Door, Integration};
+use oncall::silences::Silencing;
 use oncall::{Heard, Interactions};
 use pipeline::{Admission, Answer, Engine};
-use oncall::silences::Silencing;
 use ports::{Clock, Live, Store, Wakes};
 use std::sync::Arc;
 
@@ -58,9 +58,10 @@ pub fn router(parts: CompatParts) -> Router {
         started_at: clock.now(),
         silencing: Silencing { store, live: Arc::clone(&live), clock: Arc::clone(&clock), wakes },
         keys: Arc::clone(&keys),
-        rights: rights.unwrap_or_else(|| Arc::new(|_, _| None)),
+        rights: rights.unwrap_or_else(alertmanager::no_rights),
     }));
-    let beats = heartbeat::router(Arc::new(heartbeat::Doors { engine: Arc::clone(&engine), keys: Arc::clone(&keys), live: Arc::clone(&live) }));
+    let beats =
+        heartbeat::router(Arc::new(heartbeat::Doors { engine: Arc::clone(&engine), keys: Arc::clone(&keys), live: Arc::clone(&live) }));
     let doors = Arc::new(Doors { engine, keys, clock, live, interactions, numbers: Numbers::default() });
     Router::new()
         .route("/integrations/generic/20131114/alert/{key}", post(victorops))

@@ -149,7 +149,8 @@ impl Watchdogs {
 
     /// The heartbeat that the alert is a sign of life of.
     pub fn fed_by(&self, subject: &Subject<'_>) -> Option<&Heartbeat> {
-        let (heartbeat, _) = self.0.iter().find(|(heartbeat, matchers)| heartbeat.team.as_str() == subject.team && matchers.hold(subject))?;
+        let (heartbeat, _) =
+            self.0.iter().find(|(heartbeat, matchers)| heartbeat.team.as_str() == subject.team && matchers.hold(subject))?;
         Some(heartbeat)
     }
 }

@@ -62,7 +62,13 @@ pub struct Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{:?}", self.name, self.comparison.as_str(), self.value)
+        let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        // A name that could be taken for something else is quoted, too.
+        if self.name.chars().all(plain) && !self.name.is_empty() {
+            write!(f, "{}{}\"{}\"", self.name, self.comparison.as_str(), escaped(&self.value))
+        } else {
+            write!(f, "\"{}\"{}\"{}\"", escaped(&self.name), self.comparison.as_str(), escaped(&self.value))
+        }
     }
 }
 
@@ -102,6 +108,11 @@ pub fn parse(text: &str) -> Result<Vec<Matcher>, MatcherError> {
     if found.is_empty() { Err(wrong()) } else { Ok(found) }
 }
 
+/// What a name may hold without quotes.
+fn plain(c: char) -> bool {
+    c.is_alphanumeric() || "_:.-/".contains(c)
+}
+
 /// The first matcher of the text, and what follows it.
 fn one(text: &str) -> Option<(Matcher, &str)> {
     let (name, rest) = match text.strip_prefix('"') {
@@ -111,7 +122,6 @@ fn one(text: &str) -> Option<(Matcher, &str)> {
             (text[..end].to_owned(), &text[end..])
         }
     };
-    let plain = |c: char| c.is_alphanumeric() || "_:.-/".contains(c);
     if name.is_empty() || (!text.starts_with('"') && !name.chars().all(plain)) {
         return None;
     }
@@ -266,6 +276,16 @@ mod tests {
         assert_eq!(written, [r#"a="b""#, r#"c=~"x|y""#, r#"d!="e""#, r#"f!~"\"\\d""#]);
         for wrong in ["", "{}", "a", "a=\"b", "=b", "a=b\"", "{a=b", "a~b", "a=\"b\" c=\"d\"", "a b=c"] {
             assert!(matches!(parse(wrong), Err(MatcherError::Syntax(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_as_the_same() {
+        for value in ["", "x", "a\"b", "a\\d+", "two\nlines", "tab\there", "é", "a,b}"] {
+            for name in ["n", "a name", "q\"uote"] {
+                let one = Matcher { name: name.into(), comparison: Comparison::Unlike, value: value.into() };
+                assert_eq!(parse(&one.to_string()), Ok(vec![one]));
+            }
         }
     }
 

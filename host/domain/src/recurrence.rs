@@ -12,6 +12,9 @@ pub const RULE_LIMIT_BYTES: usize = 512;
 /// How many occurrences are looked at to find those that are asked for.
 const LOOKED_AT_LIMIT: u16 = u16::MAX;
 
+/// Civil time stands in the rule as if it were UTC. A zone is never further from UTC than a day and some hours; in milliseconds.
+const SLACK_MS: i64 = 2 * 86_400_000;
+
 /// A wall-clock time in a zone, and a rule by which it comes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recurrence {
@@ -41,10 +44,7 @@ impl Recurrence {
     /// first instant after the gap; where they show it twice, the first. Nothing for a rule that [`Self::check`] refuses.
     pub fn occurrences(&self, from: Millis, until: Millis, limit: usize) -> Vec<Millis> {
         let (Ok(set), Ok(zone)) = (self.set(), TimeZone::get(&self.time_zone)) else { return Vec::new() };
-        // Civil time stands in the rule as if it were UTC. A zone is never further from UTC than a day and some hours.
-        const SLACK_MS: i64 = 2 * 86_400_000;
-        let bound = |at: Millis| chrono_of(at);
-        let (Some(after), Some(before)) = (bound(from.plus_millis(-SLACK_MS)), bound(until.plus_millis(SLACK_MS))) else {
+        let (Some(after), Some(before)) = (chrono_of(from.plus_millis(-SLACK_MS)), chrono_of(until.plus_millis(SLACK_MS))) else {
             return Vec::new();
         };
         let found = set.after(after).before(before).all(LOOKED_AT_LIMIT).dates;

@@ -7,6 +7,7 @@
 
 mod actions;
 pub mod approval;
+pub mod auditor;
 mod automation;
 mod delivery;
 mod escalation;

@@ -9,6 +9,7 @@ use domain::time::Millis;
 use ports::store::DecisionFilter;
 use ports::{Store, StoreError, View};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Most days that are looked back.
 pub const DAYS_LIMIT: u32 = 90;
@@ -50,7 +51,7 @@ pub struct Muted {
 }
 
 /// Asks the decisions, newest first. `sees`: only of these teams.
-pub async fn ask(store: &(dyn Store + '_), question: &Question, sees: Option<Vec<TeamId>>, now: Millis) -> Result<Muted, Failure> {
+pub async fn ask(store: &Arc<dyn Store>, question: &Question, sees: Option<Vec<TeamId>>, now: Millis) -> Result<Muted, Failure> {
     let since = now.plus_millis(-i64::from(question.days.clamp(1, DAYS_LIMIT)) * 86_400_000);
     let stretches = question.times.as_ref().map(|silence| silence.stretches(since, now));
     let mut count = Count {

@@ -124,7 +124,7 @@ impl Silencing {
 
     /// Puts what is stored in force, and has let go what is not held any more.
     async fn take_effect(&self) -> Result<(), Failure> {
-        ports::quiet::refresh(&*self.store, &self.live, self.clock.now()).await?;
+        ports::quiet::refresh(&self.store, &self.live, self.clock.now()).await?;
         self.wakes.quiet.ring();
         Ok(())
     }
@@ -145,12 +145,18 @@ impl Silencing {
         let installation = Arc::clone(&self.live.load().installation);
         if let Some(team) = &wish.team {
             let known = installation.teams.contains_key(team) && by.teams.as_ref().is_none_or(|teams| teams.contains(team));
-            return if known { Ok(Some(team.clone())) } else { Err(Failure::Team(format!("team: there is no team `{team}` that is yours"))) };
+            return if known {
+                Ok(Some(team.clone()))
+            } else {
+                Err(Failure::Team(format!("team: there is no team `{team}` that is yours")))
+            };
         }
         let Some(teams) = &by.teams else { return Ok(None) };
         let named = wish.matchers.iter().find(|m| m.name == "team" && m.comparison == domain::matcher::Comparison::Equal);
         match (teams.as_slice(), named) {
-            (_, Some(named)) if teams.iter().any(|team| *team == TeamId::from(named.value.as_str())) => Ok(Some(named.value.as_str().into())),
+            (_, Some(named)) if teams.iter().any(|team| *team == TeamId::from(named.value.as_str())) => {
+                Ok(Some(named.value.as_str().into()))
+            }
             ([team], None) => Ok(Some(team.clone())),
             ([], _) => Err(Failure::Team("team: you may silence no team's alerts".to_owned())),
             _ => Err(Failure::Team("team: say which of your teams is meant, such as by a matcher team=\"shop\"".to_owned())),
@@ -162,7 +168,7 @@ impl Silencing {
         if silence.phase(self.clock.now()) != Phase::Active {
             return Ok(0);
         }
-        let count = move |view: &dyn ports::View| {
+        let count = move |view: &dyn ports::View| -> Result<u32, StoreError> {
             let (mut found, mut seen, mut after) = (0, 0, domain::id::AlertId(0));
             while seen < LOOKED_AT {
                 let page = view.alerts_firing(after, PAGE)?;

@@ -1,19 +1,19 @@
 //! One commit: the items of many partitions applied in order inside one transaction.
 
+mod hush;
+
 use crate::answer::CommandOutcome;
-use crate::heartbeats;
-use crate::quiet::{self, Quiet};
+use crate::quiet::Quiet;
 use crate::rows::{Rows, Spare, Wanted};
 use domain::alert::Status;
 use domain::command::{Command, Notice, Subject};
-use domain::decision::{Decision, NoteKind, Outcome, Verdict};
+use domain::decision::{Decision, Outcome};
 use domain::expiry::Availability;
 use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
 use domain::inbound::Event;
 use domain::incident::AlertState;
 use domain::inhibition::Changes;
 use domain::journal::{Entry, Record, Sender};
-use domain::matcher::Subject;
 use domain::state::{Generations, StateEntry, StateRow, StateSpace, Touch};
 use domain::time::Millis;
 use domain::transition::{self, Moment, Said};
@@ -118,7 +118,13 @@ pub struct Batch<'t> {
 
 impl<'t> Batch<'t> {
     pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability, snapshot: &'t Snapshot) -> Self {
-        Self { rows: Rows::of(tx, spare, snapshot), availability, committed: Committed::default(), state: Vec::new(), quiet: Quiet::default() }
+        Self {
+            rows: Rows::of(tx, spare, snapshot),
+            availability,
+            committed: Committed::default(),
+            state: Vec::new(),
+            quiet: Quiet::default(),
+        }
     }
 
     /// With what hot state knows of windows, so that the store is not asked for them.
@@ -351,43 +357,6 @@ impl<'t> Batch<'t> {
         })?;
         self.follow(team, entity)?;
         self.committed.answered |= outcome == Outcome::Resolved;
-        Ok(())
-    }
-
-    /// An alert that is a heartbeat's sign of life opens nothing.
-    fn feed(&mut self, row: &mut DecisionRow, at: Millis) -> Result<(), StoreError> {
-        let decision = &mut row.decision;
-        let standing = Arc::clone(&self.quiet.standing);
-        let integration = decision.integration.as_ref().map(|id| id.as_str().to_owned());
-        let subject = Subject { alert: &decision.alert, team: decision.team.as_str(), integration: integration.as_deref() };
-        let Some(heartbeat) = standing.watchdogs.fed_by(&subject) else { return Ok(()) };
-        if decision.alert.status == Status::Firing {
-            self.committed.heartbeats |= heartbeats::came(self.rows.tx, heartbeat, at)?;
-        }
-        let reason = format!("a sign of life of heartbeat {}", heartbeat.id);
-        // Applied before and rolled back: it says so already.
-        if decision.verdict == (Verdict::Drop { reason: reason.clone() }) {
-            return Ok(());
-        }
-        decision.notes.push(quiet::note(NoteKind::Dropped, reason.clone()));
-        decision.verdict = Verdict::Drop { reason };
-        Ok(())
-    }
-
-    /// A sender's sign of life by name; one that is not its team's, or not configured, is nobody's.
-    fn beat(&mut self, team: &TeamId, name: &str, at: Millis) -> Result<(), StoreError> {
-        let installation = Arc::clone(&self.rows.snapshot().installation);
-        let Some(heartbeat) = installation.heartbeats.get(name).filter(|heartbeat| heartbeat.team == *team) else { return Ok(()) };
-        self.committed.heartbeats |= heartbeats::came(self.rows.tx, heartbeat, at)?;
-        Ok(())
-    }
-
-    /// Notes whether an alert is a source of inhibition now.
-    fn follow(&mut self, team: &TeamId, entity: &str) -> Result<(), StoreError> {
-        if !self.quiet.standing.inhibitions.is_empty() {
-            let state = self.rows.alert(team, entity)?;
-            self.quiet.follow(team, entity, state);
-        }
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use domain::id::JournalId;
 use domain::state::Touch;
 use parking_lot::Mutex;
-use ports::{Standing, StoreError};
 use ports::hot::{WindowKey, WindowRow};
+use ports::{Standing, StoreError};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -254,7 +254,9 @@ impl Committer {
         let quiet = self.quiet();
         let result = self.shared.write(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).hushed(quiet).apply(&mut items, &extra, cursor, again))
+            caught(|| {
+                Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).hushed(quiet).apply(&mut items, &extra, cursor, again)
+            })
         });
         *items = std::mem::take(&mut *lent.lock());
         if result.is_err() {

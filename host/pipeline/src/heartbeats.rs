@@ -89,7 +89,7 @@ async fn pass(shared: &Shared) -> Result<Option<Millis>, String> {
 
 /// Writes what the look changed, unless a sign of life came meanwhile: then it is looked at again.
 async fn store(shared: &Shared, before: Option<Beat>, beat: Beat) -> Result<(), StoreError> {
-    let written = move |tx: &mut dyn Tx| {
+    let written = move |tx: &mut dyn Tx| -> Result<bool, StoreError> {
         let now = object::find::<Beat>(tx.as_view(), &beat.id)?;
         let same = now.as_ref().map(|now| now.seen_at) == before.as_ref().map(|before| before.seen_at);
         let mut beat = beat;
@@ -108,7 +108,8 @@ async fn store(shared: &Shared, before: Option<Beat>, beat: Beat) -> Result<(), 
 
 async fn tell(shared: &Shared, heartbeat: &Heartbeat, news: News, seen_at: Millis, now: Millis) -> Result<(), String> {
     tracing::warn!(heartbeat = heartbeat.id, news = ?news, "heartbeat");
-    metrics::counter!("reveille_pipeline_heartbeat_news_total", "news" => if news == News::Missed { "missed" } else { "back" }).increment(1);
+    metrics::counter!("reveille_pipeline_heartbeat_news_total", "news" => if news == News::Missed { "missed" } else { "back" })
+        .increment(1);
     let raw = Inbound {
         id: format!("heartbeat-{}-{}", heartbeat.id, now.0),
         received_at: now,

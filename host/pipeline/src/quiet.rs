@@ -115,7 +115,11 @@ fn entity_of(subject: &Subject<'_>) -> Entity {
 
 /// An alert's state as matchers see it.
 pub fn subject_of(state: &AlertState) -> Subject<'_> {
-    Subject { alert: &state.alert, team: state.team.as_str(), integration: state.integration.as_ref().map(domain::id::IntegrationId::as_str) }
+    Subject {
+        alert: &state.alert,
+        team: state.team.as_str(),
+        integration: state.integration.as_ref().map(domain::id::IntegrationId::as_str),
+    }
 }
 
 /// Whether the host suppressed it, or prolonged what a plugin began. Without its decision nobody can tell: then its own time counts.
@@ -174,14 +178,14 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
 /// One look at everything that is suppressed; the last wake that was journaled.
 async fn pass(shared: &Shared) -> Result<Option<JournalId>, String> {
     let now = shared.clock.now();
-    ports::quiet::refresh(&*shared.store, &shared.live, now).await.map_err(|error| error.to_string())?;
+    ports::quiet::refresh(&shared.store, &shared.live, now).await.map_err(|error| error.to_string())?;
     forget(shared, now).await.map_err(|error| error.to_string())?;
     let quiet = shared.quiet();
     let mut last = None;
     let mut after = AlertId(0);
     loop {
         let asked = quiet.clone();
-        let look = move |view: &dyn View| {
+        let look = move |view: &dyn View| -> Result<(Option<AlertId>, Vec<AlertState>), StoreError> {
             let page = view.alerts_firing(after, PAGE)?;
             let next = page.last().map(|state| state.id);
             let mut free = Vec::new();
@@ -212,7 +216,7 @@ async fn forget(shared: &Shared, now: Millis) -> Result<(), StoreError> {
     if old.is_empty() {
         return Ok(());
     }
-    let delete = move |tx: &mut dyn ports::Tx| {
+    let delete = move |tx: &mut dyn ports::Tx| -> Result<(), StoreError> {
         for silence in &old {
             ports::object::delete::<domain::silence::Silence>(tx, &silence.id)?;
         }

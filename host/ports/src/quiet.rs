@@ -9,6 +9,7 @@ use domain::installation::Installation;
 use domain::silence::Silence;
 use domain::silence::Silences;
 use domain::time::Millis;
+use std::sync::Arc;
 
 impl Object for Silence {
     const KIND: Kind = Kind::Silence;
@@ -44,16 +45,13 @@ pub struct Standing {
 impl Standing {
     /// Makes it ready.
     pub fn of(installation: &Installation) -> Self {
-        Self {
-            inhibitions: Inhibitions::of(installation.inhibitions.values()),
-            watchdogs: Watchdogs::of(installation.heartbeats.values()),
-        }
+        Self { inhibitions: Inhibitions::of(installation.inhibitions.values()), watchdogs: Watchdogs::of(installation.heartbeats.values()) }
     }
 }
 
 /// Puts the stored silences and those of the documents in force; `true`: something changed. Call it after a silence was written, before
 /// anybody is told that it holds.
-pub async fn refresh(store: &(dyn Store + '_), live: &Live, now: Millis) -> Result<bool, StoreError> {
+pub async fn refresh(store: &Arc<dyn Store>, live: &Live, now: Millis) -> Result<bool, StoreError> {
     let stored = store.view(|view| object::all::<Silence>(view)).await?;
     Ok(put_in_force(stored, live, now))
 }

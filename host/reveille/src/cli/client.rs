@@ -43,6 +43,11 @@ impl Client {
         Ok(Self { http: http()?, base: server.address.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
     }
 
+    /// An address of the server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// GET of a path under `/api/v1`.
     pub fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None)

@@ -12,6 +12,7 @@ mod plugin;
 mod send;
 mod silence;
 mod store;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ enum Command {
     Deadletter(deadletter::DeadLetterArgs),
     /// Move the data to another store, back them up, restore them.
     Store(store::StoreArgs),
+    /// On a second host: page who is on call when the server is gone.
+    Watch(watch::WatchArgs),
     /// Make integration keys, API tokens, sign-in links.
     Access(people::AccessArgs),
 }
@@ -88,6 +91,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(args) => config::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Access(args) => people::run(&args),
     }
 }

@@ -86,13 +86,12 @@ pub fn run(args: &SilenceArgs) -> Result<()> {
             Ok(())
         }
         What::End { id } => {
-            client.delete(&format!("silences/{id}"))?;
+            // Those of documents have a slash in their names.
+            client.delete(&format!("silences/{}", id.replace('/', "%2F")))?;
             say(format!("silence {id} is over"));
             Ok(())
         }
-        What::Preview { matchers, team, days } => {
-            preview(&client, "it", &json!({ "matchers": matchers, "team": team, "days": days }))
-        }
+        What::Preview { matchers, team, days } => preview(&client, "it", &json!({ "matchers": matchers, "team": team, "days": days })),
     }
 }
 

@@ -12,6 +12,8 @@ use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineHandle, EngineParts, EngineSettings};
+#[cfg(feature = "sim")]
+use ports::object::Kind;
 use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
@@ -31,6 +33,7 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    auditor: tokio::task::AbortHandle,
     hot: Arc<Hot>,
     #[cfg(feature = "sim")]
     wakes: Arc<ports::Wakes>,
@@ -70,7 +73,20 @@ impl Running {
             links: Arc::clone(&links),
             public_url: ground.file.public_url.clone(),
         });
+        let behind = Arc::clone(&engine);
+        let auditor = tokio::spawn(oncall::auditor::run(oncall::auditor::Parts {
+            store: Arc::clone(&ground.store),
+            clock: Arc::clone(&ground.clock),
+            live: Arc::clone(&ground.live),
+            egress: ground.egress()?,
+            alarm: Arc::clone(&engine) as Arc<dyn Alarm>,
+            backlog: Arc::new(move || {
+                let backlog = behind.backlog();
+                (backlog.journal_head, backlog.cursor)
+            }),
+        }));
         Ok(Self {
+            auditor: auditor.abort_handle(),
             #[cfg(feature = "sim")]
             clock: Arc::clone(&ground.clock),
             #[cfg(feature = "sim")]
@@ -117,6 +133,7 @@ impl Running {
 
     /// Finishes what was taken in, then stops.
     pub async fn drain(&self) {
+        self.auditor.abort();
         self.engine.drain().await;
         self.oncall.stop().await;
         if !self.hot.flush(FLUSH_LIMIT).await {
@@ -135,7 +152,7 @@ impl Running {
         let due = self
             .store
             .view(move |view| {
-                let late = [view.next_wake()?, view.next_object_due(ports::object::Kind::Heartbeat)?];
+                let late = [view.next_wake()?, view.next_object_due(Kind::Heartbeat)?, view.next_object_due(Kind::Audit)?];
                 Ok(late.into_iter().flatten().any(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty())
             })
             .await;
@@ -169,8 +186,15 @@ impl Running {
         let due = self
             .store
             .view(|view| {
-                let heartbeat = view.next_object_due(ports::object::Kind::Heartbeat)?;
-                Ok([view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?, heartbeat])
+                let objects = [view.next_object_due(Kind::Heartbeat)?, view.next_object_due(Kind::Audit)?].into_iter().flatten().min();
+                Ok([
+                    view.next_run_due()?,
+                    view.next_outbox_due()?,
+                    view.next_wake()?,
+                    view.next_event_due()?,
+                    view.next_action_due()?,
+                    objects,
+                ])
             })
             .await?;
         Ok(due.into_iter().flatten().min())

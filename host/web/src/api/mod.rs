@@ -10,6 +10,7 @@ pub mod integrations;
 pub mod me;
 pub mod on_call;
 pub mod plugins;
+pub mod roster;
 pub mod shape;
 pub mod silences;
 pub mod tokens;
@@ -60,6 +61,7 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::DeadLetter(Action::Change), routes!(dead_letters::discard));
 
     routes.api(Permission::Known, routes!(on_call::show));
+    routes.api(Permission::Known, routes!(roster::show));
     routes.api(Permission::Known, routes!(on_call::list_overrides));
     routes.api(Permission::Responder, routes!(on_call::add_override));
     routes.api(Permission::Responder, routes!(on_call::delete_override));

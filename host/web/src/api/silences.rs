@@ -296,7 +296,7 @@ pub async fn preview(
         silence.check().map_err(|error| invalid(format!("{error}.")))?;
     }
     let sees = if caller.sees == Teams::All { None } else { caller.sees.filter() };
-    let muted = preview::ask(&*app.parts.store, &Question { matchers, team, times, days }, sees, app.now()).await;
+    let muted = preview::ask(&app.parts.store, &Question { matchers, team, times, days }, sees, app.now()).await;
     let muted = muted.map_err(|failure| match failure {
         preview::Failure::Matchers(error) => invalid(format!("matchers: {error}.")),
         preview::Failure::Store(error) => error.into(),
