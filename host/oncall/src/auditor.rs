@@ -218,3 +218,90 @@ fn is_paging(view: &dyn View, incident: IncidentId) -> Result<bool, StoreError> 
     let on_its_way = |state: OutboxState| matches!(state, OutboxState::Queued | OutboxState::Sending);
     Ok(view.outbox_of(incident)?.iter().any(|row| on_its_way(row.state)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::escalation::{Run, Target};
+    use domain::expiry::Availability;
+    use domain::id::{AlertId, RunId};
+    use domain::transition::{Ground, Moment, note};
+    use ports::BoxFuture;
+    use store::{SqliteStore, StoreOptions};
+
+    const NOW: Millis = Millis(1_767_693_600_000);
+
+    struct Standing;
+
+    impl Clock for Standing {
+        fn now(&self) -> Millis {
+            NOW
+        }
+
+        fn wait_until(&self, _: Millis) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// An incident that fires and was routed.
+    fn incident() -> Incident {
+        let (mut ground, availability) = (Ground::default(), Availability::default());
+        let moment = Moment { at: NOW, alert: AlertId(1), incident: IncidentId(1), availability: &availability };
+        note(&mut ground, &notice(&["a test".to_owned()], false), moment);
+        Incident { route_due: false, ..ground.incidents.remove(0) }
+    }
+
+    fn run(next_at: Option<Millis>) -> Run {
+        Run {
+            id: RunId(1),
+            incident: IncidentId(1),
+            target: Target::User("alice".into()),
+            state: if next_at.is_some() { RunState::Active } else { RunState::Exhausted },
+            step: 0,
+            repeat: 0,
+            next_at,
+            last_resort: false,
+            reason: String::new(),
+            cause: None,
+            started_at: NOW,
+        }
+    }
+
+    /// What is found with these rows.
+    async fn findings(incident: Incident, run: Option<Run>, unrouted: &[u64]) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(Arc::new(Standing))).unwrap());
+        store
+            .write(move |tx| {
+                tx.put_incident(&incident)?;
+                run.map_or(Ok(()), |run| tx.put_run(&run))
+            })
+            .await
+            .unwrap();
+        let unrouted: BTreeSet<IncidentId> = unrouted.iter().copied().map(IncidentId).collect();
+        store.view(move |view| look(view, &unrouted, None, NOW)).await.unwrap().findings
+    }
+
+    /// Each finding is a planted fault: without it there is none.
+    #[tokio::test]
+    async fn it_finds_what_does_not_page_and_nothing_else() {
+        let soon = Some(NOW.plus_seconds(300));
+        assert_eq!(findings(incident(), Some(run(soon)), &[1]).await, [""; 0]);
+        assert_eq!(findings(incident(), None, &[]).await, ["nobody is paged about incident 1 and nothing is due"]);
+        assert_eq!(findings(incident(), Some(run(None)), &[]).await, ["nobody is paged about incident 1 and nothing is due"]);
+        let late = Some(NOW.plus_millis(-95_000));
+        assert_eq!(findings(incident(), Some(run(late)), &[]).await, ["the escalation of incident 1 is 95 s late"]);
+        assert_eq!(findings(incident(), Some(run(Some(NOW.plus_millis(-50_000)))), &[]).await, [""; 0], "late, and no incident yet");
+        let unrouted = Incident { route_due: true, ..incident() };
+        assert_eq!(findings(unrouted.clone(), None, &[]).await, [""; 0], "the router has it");
+        assert_eq!(findings(unrouted, None, &[1]).await, ["incident 1 waits to be routed for more than a minute"]);
+        let suppressed = Incident { own: false, firing: [0; 4], ..incident() };
+        assert_eq!(findings(suppressed, None, &[]).await, [""; 0], "all of it is suppressed");
+        let answered = Incident { status: domain::alert::Status::Acknowledged, ..incident() };
+        assert_eq!(findings(answered, None, &[]).await, [""; 0]);
+    }
+}

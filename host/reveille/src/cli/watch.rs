@@ -7,7 +7,7 @@
 mod page;
 
 use super::Server;
-use super::client::{Client, http};
+use super::client::Client;
 use super::output::say;
 use crate::serve::{clock, egress_of, read_server_file};
 use anyhow::{Context, Result, bail};
@@ -108,6 +108,8 @@ enum Word {
     Back(Millis),
 }
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 const STATE: &str = "state.json";
 const ROSTER: &str = "roster.json";
 
@@ -151,8 +153,7 @@ pub fn run(args: &WatchArgs) -> Result<()> {
 
 /// Asks the server, keeps its roster, and says whether somebody has to be told.
 fn look(args: &WatchArgs, client: &Client, now: Millis) -> Result<Option<Word>> {
-    let ready = http()?.get(client.url("/readyz")).timeout(Duration::from_secs(10)).send();
-    let there = ready.is_ok_and(|answer| answer.status().is_success());
+    let there = client.is_ready(PATIENCE);
     let mut state = State::read(&args.folder);
     let word = state.follow(there, now, args.gone_after, args.repeat);
     state.write(&args.folder)?;
