@@ -283,7 +283,9 @@ async fn a_get_is_no_post() {
     let dir = tempfile::tempdir().unwrap();
     let house = house(&dir, EngineSettings::default()).await;
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-    assert_eq!(send(&house, get(&doors()[1])).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(send(&house, get(&doors()[0])).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    // Reading alerts is there, and not for a key that only brings them in.
+    assert_eq!(send(&house, get(&doors()[1])).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(send(&house, get(&doors()[2])).await.status, StatusCode::OK);
 }
 

@@ -147,6 +147,11 @@ impl Watchdogs {
         Self(heartbeats.into_iter().filter_map(ready).collect())
     }
 
+    /// Whether no alert is one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The heartbeat that the alert is a sign of life of.
     pub fn fed_by(&self, subject: &Subject<'_>) -> Option<&Heartbeat> {
         let (heartbeat, _) =

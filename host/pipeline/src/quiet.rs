@@ -69,7 +69,7 @@ impl Quiet {
 
     /// Suppresses a decision that would go on, where something worse fires.
     pub fn apply(&self, decision: &mut Decision) {
-        if decision.verdict != Verdict::Keep || decision.alert.status != Status::Firing {
+        if self.standing.inhibitions.is_empty() || decision.verdict != Verdict::Keep || decision.alert.status != Status::Firing {
             return;
         }
         let integration = decision.integration.as_ref().map(|id| id.as_str().to_owned());
