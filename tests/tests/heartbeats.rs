@@ -24,7 +24,6 @@ fn watchdog(story: &Story) {
     assert_eq!(story.post(&path, &alert).status(), 200);
 }
 
-/// Seen red with a heartbeat whose time counts from the last look and not from its last sign of life.
 #[test]
 fn a_missed_heartbeat_pages_its_team_and_the_next_one_resolves_it() {
     let mut story = with(BACKUP);
@@ -88,7 +87,6 @@ fn the_watchdog_of_an_alertmanager_is_a_sign_of_life_and_no_alert() {
     assert_eq!(story.incident(1)["status"], "resolved");
 }
 
-/// Seen red with a heartbeat that counts all time and not only that in which the host could take it in.
 #[test]
 fn an_outage_of_ours_misses_no_heartbeat() {
     let mut story = with(BACKUP);
@@ -128,7 +126,6 @@ fn a_heartbeat_takes_its_own_policy_and_its_own_teams_keys_only() {
     assert_eq!((story.rings("alice").len(), story.rings("carol").len()), (0, 1), "its own policy pages carol");
 }
 
-/// Seen red with an auditor that pings without having looked.
 #[test]
 fn the_auditor_pings_outside_every_minute_while_all_is_well_and_not_while_the_server_is_down() {
     let people = std::fs::read_to_string(reveille_tests::place::root().join("tests/config/people.yaml")).unwrap();
@@ -165,7 +162,6 @@ fn watch(story: &Story, seconds: i64, more: &[&str]) -> (String, bool) {
     (format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)), out.status.success())
 }
 
-/// Seen red with a watcher that forgets between looks since when the server is gone.
 #[test]
 fn the_watcher_on_a_second_host_pages_who_is_on_call_while_the_server_is_gone() {
     let mut story = Story::two_people();

@@ -32,8 +32,6 @@ fn prometheus(story: &Story, labels: &Value, firing: bool) {
     assert_eq!(answer.status(), 200, "{}", answer.text().unwrap());
 }
 
-/// Seen red with `wake_held` that forgets what holds: the alert paged at the silence's beginning; and with a silence that is no reason to
-/// wake the alert: nobody was paged at its end.
 #[test]
 fn a_silence_mutes_and_pages_at_its_end_for_what_still_fires() {
     let mut story = Story::two_people();
@@ -183,7 +181,6 @@ fn a_preview_counts_what_a_silence_would_have_muted() {
 
 const CLUSTER: &str = "kind: Inhibition\nid: cluster\nsource: ['alertname=ClusterDown']\ntarget: ['alertname=PodDown']\nequal: [cluster]\n";
 
-/// Seen red with an index that forgets at a restart, and with one that is not told of recoveries.
 #[test]
 fn while_the_cluster_is_down_its_pods_page_nobody_and_afterwards_those_that_stay_down_do() {
     let mut story = with_document(CLUSTER);
