@@ -1,8 +1,10 @@
 //! The front doors: authenticate, bound, hand to the engine, answer in the sender's dialect.
 
+use crate::alertmanager::{self, RightsOf};
 use crate::body::{self, PACE, Packing, Unread};
 use crate::depth::{DEPTH_LIMIT, is_too_deep};
 use crate::dialect::{Dialect, Fault};
+use crate::heartbeat;
 use crate::keys::Keys;
 use crate::request::{self, Addressed, Numbers};
 use axum::Router;
@@ -14,9 +16,10 @@ use axum::http::{Request, Response};
 use axum::routing::{any, post};
 use domain::inbound::{BODY_LIMIT_BYTES, Inbound};
 use domain::installation::{Door, Integration};
+use oncall::silences::Silencing;
 use oncall::{Heard, Interactions};
 use pipeline::{Admission, Answer, Engine};
-use ports::{Clock, Live, Store};
+use ports::{Clock, Live, Store, Wakes};
 use std::sync::Arc;
 
 /// Largest body of an answer, in bytes.
@@ -33,11 +36,14 @@ pub struct CompatParts {
     pub live: Arc<Live>,
     /// Who hears what people answer; `None`: nobody, which they are told.
     pub interactions: Option<Arc<Interactions>>,
+    pub wakes: Arc<Wakes>,
+    /// What API tokens allow; `None`: nothing, so that only what an integration's key opens works.
+    pub rights: Option<RightsOf>,
 }
 
 struct Doors {
     engine: Arc<Engine>,
-    keys: Keys,
+    keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
     live: Arc<Live>,
     interactions: Option<Arc<Interactions>>,
@@ -46,8 +52,16 @@ struct Doors {
 
 /// All front doors. Their paths hold keys: nothing outside may log them unmasked.
 pub fn router(parts: CompatParts) -> Router {
-    let CompatParts { engine, store, clock, live, interactions } = parts;
-    let keys = Keys::of(store, Arc::clone(&clock));
+    let CompatParts { engine, store, clock, live, interactions, wakes, rights } = parts;
+    let keys = Arc::new(Keys::of(Arc::clone(&store), Arc::clone(&clock)));
+    let people = alertmanager::router(Arc::new(alertmanager::Doors {
+        started_at: clock.now(),
+        silencing: Silencing { store, live: Arc::clone(&live), clock: Arc::clone(&clock), wakes },
+        keys: Arc::clone(&keys),
+        rights: rights.unwrap_or_else(alertmanager::no_rights),
+    }));
+    let beats =
+        heartbeat::router(Arc::new(heartbeat::Doors { engine: Arc::clone(&engine), keys: Arc::clone(&keys), live: Arc::clone(&live) }));
     let doors = Arc::new(Doors { engine, keys, clock, live, interactions, numbers: Numbers::default() });
     Router::new()
         .route("/integrations/generic/20131114/alert/{key}", post(victorops))
@@ -57,6 +71,8 @@ pub fn router(parts: CompatParts) -> Router {
         .route("/in/{key}", any(plain))
         .route("/in/{key}/{*rest}", any(plain))
         .with_state(doors)
+        .merge(people)
+        .merge(beats)
 }
 
 async fn victorops(State(doors): State<Arc<Doors>>, request: Request<Body>) -> Response<Body> {

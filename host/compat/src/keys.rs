@@ -70,6 +70,15 @@ impl Keys {
         Ok(Some(integration))
     }
 
+    /// The credential that a secret opens, asked of the store each time.
+    pub async fn credential(&self, secret: &str) -> Result<Option<Credential>, StoreError> {
+        if secret.is_empty() || secret.len() > KEY_LIMIT_BYTES {
+            return Ok(None);
+        }
+        let id = hex::encode(Sha256::digest(secret.as_bytes()));
+        self.store.view(move |view| view.credential(&id)).await
+    }
+
     /// Counts a wrong key; the log hears of it now and then, without the key.
     pub fn note_wrong(&self) {
         metrics::counter!("reveille_compat_wrong_keys_total").increment(1);

@@ -19,6 +19,11 @@ pub struct Numbers {
     next: AtomicU64,
 }
 
+/// A random name for one request.
+pub fn ticket() -> String {
+    format!("{:016x}", std::hash::RandomState::new().build_hasher().finish())
+}
+
 impl Default for Numbers {
     fn default() -> Self {
         Self { run: std::hash::RandomState::new().build_hasher().finish(), next: AtomicU64::new(0) }

@@ -63,6 +63,8 @@ async fn send(house: &House, request: Request<Body>) -> Answered {
         clock: house.clock(),
         live: Arc::clone(&house.live),
         interactions: None,
+        wakes: Arc::default(),
+        rights: None,
     };
     let response = compat::router(parts).oneshot(request).await.unwrap();
     let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -257,6 +259,8 @@ async fn over_its_rate_an_integration_is_told_when_to_come_again() {
         clock: house.clock(),
         live: Arc::clone(&house.live),
         interactions: None,
+        wakes: Arc::default(),
+        rights: None,
     };
     let router = compat::router(parts);
     let answers = |router: axum::Router, body: &'static str| async move { router.oneshot(post(&doors()[1], body)).await.unwrap() };
@@ -279,7 +283,9 @@ async fn a_get_is_no_post() {
     let dir = tempfile::tempdir().unwrap();
     let house = house(&dir, EngineSettings::default()).await;
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-    assert_eq!(send(&house, get(&doors()[1])).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(send(&house, get(&doors()[0])).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    // Reading alerts is there, and not for a key that only brings them in.
+    assert_eq!(send(&house, get(&doors()[1])).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(send(&house, get(&doors()[2])).await.status, StatusCode::OK);
 }
 
@@ -289,6 +295,8 @@ async fn a_revoked_key_is_taken_no_longer_than_ten_seconds() {
     let house = house(&dir, EngineSettings::default()).await;
     let parts = CompatParts {
         interactions: None,
+        wakes: Arc::default(),
+        rights: None,
         engine: Arc::clone(&house.engine),
         store: Arc::clone(&house.store),
         clock: house.clock(),

@@ -10,6 +10,7 @@ use crate::node::{Node, Place, Segment, Value};
 use crate::paging;
 use crate::plugin_use::{Use, settings_text};
 use crate::problem::{Problem, hint};
+use crate::quiet;
 use crate::reach;
 use crate::shape::Report;
 use crate::text::{Name, PageTarget, Text as _};
@@ -77,6 +78,7 @@ pub(crate) fn references(bundle: &Bundle, problems: &mut Vec<Problem>) {
     }
     for placed in &bundle.documents {
         own_rules(placed, problems);
+        quiet::rules(placed, problems);
     }
     reach::circles(bundle, problems);
     settings(bundle, problems);
@@ -99,7 +101,7 @@ fn duplicates(bundle: &Bundle, problems: &mut Vec<Problem>) {
 
 /// Every place at which a document names another: its kind, the way there (`*`: each item of a list), and the kind that is named;
 /// `None`: the name says it, as in `rotation/primary`.
-const USES: [(Kind, &[&str], Option<Kind>); 14] = [
+const USES: [(Kind, &[&str], Option<Kind>); 19] = [
     (Kind::Settings, &["default_policy"], Some(Kind::Policy)),
     (Kind::Team, &["members", "*"], Some(Kind::User)),
     (Kind::Team, &["default_policy"], Some(Kind::Policy)),
@@ -114,6 +116,11 @@ const USES: [(Kind, &[&str], Option<Kind>); 14] = [
     (Kind::Integration, &["pipeline"], Some(Kind::Pipeline)),
     (Kind::Integration, &["default_policy"], Some(Kind::Policy)),
     (Kind::Grant, &["lookups", "*"], Some(Kind::Table)),
+    (Kind::Maintenance, &["team"], Some(Kind::Team)),
+    (Kind::Maintenance, &["owner"], Some(Kind::User)),
+    (Kind::Inhibition, &["team"], Some(Kind::Team)),
+    (Kind::Heartbeat, &["team"], Some(Kind::Team)),
+    (Kind::Heartbeat, &["policy"], Some(Kind::Policy)),
 ];
 
 /// Looks up every name that a document of this kind uses. Works on the tree, so that a document with a mistake elsewhere is looked
@@ -284,6 +291,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 made.default_policy = d.default_policy.0.clone().into();
                 made.storm = d.storm.map(StormEntry::to_domain).unwrap_or_default();
                 made.self_test = d.self_test == Some(SelfTest::Monthly);
+                made.audit_ping.clone_from(&d.audit_ping);
             }
             Document::User(_) | Document::Team(_) | Document::Policy(_) => people(document, &mut made),
             Document::Rotation(d) => {
@@ -327,6 +335,7 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 let rows = d.rows.iter().map(|(key, row)| (key.clone(), row.clone().into_iter().collect())).collect();
                 made.tables.insert(id, rows);
             }
+            Document::Maintenance(_) | Document::Inhibition(_) | Document::Heartbeat(_) => quiet::into_installation(document, &mut made),
         }
     }
     made

@@ -6,6 +6,7 @@ pub use crate::calendar::CalendarDocument;
 use crate::care::DelayEntry;
 use crate::paging::PagingEntry;
 use crate::plugin_use::{Use, is_default};
+use crate::quiet::{HeartbeatDocument, InhibitionDocument, MaintenanceDocument};
 pub use crate::rotation::{LayerEntry, RecurringEntry, RotationDocument, SwapsWord};
 use crate::text::{Delay, Name, PageTarget, Size, Zone};
 use crate::when::WhenEntry;
@@ -28,11 +29,14 @@ pub enum Kind {
     Channel,
     Grant,
     Table,
+    Maintenance,
+    Inhibition,
+    Heartbeat,
 }
 
 impl Kind {
     /// All, in the order of exports.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Settings,
         Self::User,
         Self::Team,
@@ -45,6 +49,9 @@ impl Kind {
         Self::Channel,
         Self::Grant,
         Self::Table,
+        Self::Maintenance,
+        Self::Inhibition,
+        Self::Heartbeat,
     ];
 
     /// As documents spell it.
@@ -62,6 +69,9 @@ impl Kind {
             Self::Channel => "Channel",
             Self::Grant => "Grant",
             Self::Table => "Table",
+            Self::Maintenance => "Maintenance",
+            Self::Inhibition => "Inhibition",
+            Self::Heartbeat => "Heartbeat",
         }
     }
 
@@ -85,6 +95,9 @@ impl Kind {
             Self::Channel => "channels.yaml",
             Self::Grant => "grants.yaml",
             Self::Table => "tables.yaml",
+            Self::Maintenance => "maintenance.yaml",
+            Self::Inhibition => "inhibitions.yaml",
+            Self::Heartbeat => "heartbeats.yaml",
         }
     }
 
@@ -110,6 +123,9 @@ pub enum Document {
     Channel(ChannelDocument),
     Grant(GrantDocument),
     Table(TableDocument),
+    Maintenance(MaintenanceDocument),
+    Inhibition(InhibitionDocument),
+    Heartbeat(HeartbeatDocument),
 }
 
 impl Document {
@@ -128,6 +144,9 @@ impl Document {
             Self::Channel(_) => Kind::Channel,
             Self::Grant(_) => Kind::Grant,
             Self::Table(_) => Kind::Table,
+            Self::Maintenance(_) => Kind::Maintenance,
+            Self::Inhibition(_) => Kind::Inhibition,
+            Self::Heartbeat(_) => Kind::Heartbeat,
         }
     }
 
@@ -146,6 +165,9 @@ impl Document {
             Self::Channel(d) => &d.id.0,
             Self::Grant(d) => &d.id.0,
             Self::Table(d) => &d.id.0,
+            Self::Maintenance(d) => &d.id.0,
+            Self::Inhibition(d) => &d.id.0,
+            Self::Heartbeat(d) => &d.id.0,
         }
     }
 }
@@ -162,6 +184,9 @@ pub struct SettingsDocument {
     /// Whether every contact is tried once a month, at a daytime hour of the person's; default: `off`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_test: Option<SelfTest>,
+    /// Address that is fetched every minute while everything that has to page can; use a service that tells you when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_ping: Option<String>,
 }
 
 /// How often contacts are tried.

@@ -18,6 +18,7 @@ mod node;
 pub mod paging;
 pub mod plugin_use;
 pub mod problem;
+mod quiet;
 mod reach;
 pub mod scenario;
 pub mod rotation;

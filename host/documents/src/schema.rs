@@ -4,6 +4,7 @@ use crate::kinds::{
     CalendarDocument, ChannelDocument, GrantDocument, IntegrationDocument, Kind, PipelineDocument, PolicyDocument, RotationDocument,
     ServiceDocument, SettingsDocument, TableDocument, TeamDocument, UserDocument,
 };
+use crate::quiet::{HeartbeatDocument, InhibitionDocument, MaintenanceDocument};
 use crate::server::written::ServerText;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -37,6 +38,9 @@ fn generate_kind(kind: Kind) -> Value {
         Kind::Channel => generate::<ChannelDocument>(),
         Kind::Grant => generate::<GrantDocument>(),
         Kind::Table => generate::<TableDocument>(),
+        Kind::Maintenance => generate::<MaintenanceDocument>(),
+        Kind::Inhibition => generate::<InhibitionDocument>(),
+        Kind::Heartbeat => generate::<HeartbeatDocument>(),
     }
 }
 

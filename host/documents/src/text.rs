@@ -6,6 +6,7 @@ use crate::limits::{DELAY_LIMIT_SECONDS, ID_LIMIT_BYTES};
 use crate::problem::hint;
 use domain::escalation::Target;
 use domain::contact::Contact;
+use domain::matcher::{self, Matcher};
 use domain::schedule::Turn;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -81,6 +82,8 @@ texts! {
     Hours(OpeningHours),
     /// A recurrence rule of RFC 5545: `FREQ=MONTHLY;BYDAY=1MO`.
     Rule(String),
+    /// A condition on an alert: `service="checkout"`, `host=~"web-.*"`.
+    MatcherText(Matcher),
 }
 
 impl Text for Name {
@@ -197,6 +200,23 @@ impl Text for LocalTime {
     fn print(&self) -> String {
         let form = if self.0.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" };
         self.0.strftime(form).to_string()
+    }
+}
+
+impl Text for MatcherText {
+    const FORMAT: &'static str = "matcher";
+    const PATTERN: &'static str = "^.+(=|!=|=~|!~).*$";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut list = matcher::parse(text).map_err(|error| error.to_string())?;
+        match (list.pop(), list.is_empty()) {
+            (Some(one), true) => Ok(Self(one)),
+            _ => Err(format!("`{text}` holds several matchers: write each as an item of the list")),
+        }
+    }
+
+    fn print(&self) -> String {
+        self.0.to_string()
     }
 }
 

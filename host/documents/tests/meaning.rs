@@ -10,6 +10,7 @@ use domain::id::{PolicyId, RotationId, TeamId, UserId};
 use domain::inbound::BODY_LIMIT_BYTES;
 use domain::installation::{Door, OnFailure};
 use domain::schedule::{Layer, Swaps, Turn, Turns, Window};
+use domain::time::Millis;
 
 fn file(text: &str) -> Bundle {
     Bundle::from_files(&[("reveille.yaml", text)])
@@ -76,6 +77,24 @@ fn layers_arrive_with_their_hours_and_days_off() {
     let company = [off("2026-08-13"), off("2026-08-14"), off("2026-08-16"), off("2026-08-17")];
     assert_eq!(company, [None, Some("Summer rest"), Some("Summer rest"), None], "the end of an event is the day after it");
     assert!(matches!(&saturdays.windows[..], [Window::Recurring { minutes: 2880, .. }]));
+}
+
+#[test]
+fn documents_about_quiet_arrive() {
+    let made = file(include_str!("good/every-kind/new/everything.yaml")).check().unwrap();
+    let sundays = &made.maintenance["sundays"];
+    assert_eq!(sundays.words(), r#"service="api", host=~"db-[0-9]+""#);
+    assert_eq!((sundays.id.as_str(), sundays.owner.as_str()), ("maintenance/sundays", "007"));
+    // Two in the night in Rome is one in UTC in winter, and 4 January 2026 is a Sunday.
+    let first = sundays.stretches(Millis(1_767_225_600_000), Millis(1_767_830_400_000));
+    assert_eq!(first.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(), [("2026-01-04T01:00:00Z".into(), "2026-01-04T03:00:00Z".into())]);
+    let once = made.maintenance["once"].stretches(Millis(0), Millis(i64::MAX));
+    assert_eq!(once.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(), [("2026-01-04T02:00:00Z".into(), "2026-01-04T03:30:00Z".into())]);
+    let inhibition = &made.inhibitions["cluster"];
+    assert_eq!((inhibition.target[0].to_string(), inhibition.equal.as_slice()), (r#"severity=~"warning|error""#.into(), &["cluster".to_owned()][..]));
+    let heartbeat = &made.heartbeats["backup"];
+    assert_eq!((heartbeat.every_seconds, heartbeat.grace_seconds, heartbeat.alerts.len()), (86_400, 1800, 1));
+    assert_eq!(made.default_policy_for(Some(&heartbeat.sender()), Some(&heartbeat.team)).as_str(), "other");
 }
 
 #[test]

@@ -6,9 +6,12 @@ use crate::care::CareRules;
 use crate::contact::Contact;
 use crate::decision::Stage;
 use crate::escalation::Policy;
+use crate::heartbeat::{self, Heartbeat};
 use crate::id::{IntegrationId, PipelineId, PolicyId, Revision, RotationId, ServiceId, TeamId, UserId};
+use crate::inhibition::Inhibition;
 use crate::paging::Paging;
 use crate::schedule::Rotation;
+use crate::silence::Silence;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -251,6 +254,12 @@ pub struct Installation {
     pub receipts: BTreeMap<String, u32>,
     /// Whether every contact is tried once a month.
     pub self_test: bool,
+    /// Maintenance windows, by the document's id.
+    pub maintenance: BTreeMap<String, Silence>,
+    pub inhibitions: BTreeMap<String, Inhibition>,
+    pub heartbeats: BTreeMap<String, Heartbeat>,
+    /// Fetched every minute while the auditor finds nothing wrong.
+    pub audit_ping: Option<String>,
 }
 
 impl Installation {
@@ -261,9 +270,11 @@ impl Installation {
 
     /// The policy for what has no route: the integration's, then the team's, then the installation's.
     pub fn default_policy_for(&self, integration: Option<&IntegrationId>, team: Option<&TeamId>) -> &PolicyId {
+        let heartbeat = || integration.and_then(heartbeat::of_sender).and_then(|id| self.heartbeats.get(id));
         integration
             .and_then(|id| self.integrations.get(id))
             .and_then(|i| i.default_policy.as_ref())
+            .or_else(|| heartbeat().and_then(|heartbeat| heartbeat.policy.as_ref()))
             .or_else(|| team.and_then(|id| self.teams.get(id)).and_then(|t| t.default_policy.as_ref()))
             .unwrap_or(&self.default_policy)
     }

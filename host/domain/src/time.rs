@@ -25,6 +25,11 @@ impl Millis {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The instant that an RFC 3339 text names; `None`: it names none.
+    pub fn of_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
     /// As RFC 3339 in UTC with whole seconds, such as `2026-03-29T01:00:00Z`; out of range instants print their number.
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_millisecond(self.0)

@@ -6,6 +6,7 @@
 mod alert;
 mod closing;
 mod command;
+mod hold;
 mod lines;
 mod moving;
 mod notice;
@@ -24,6 +25,7 @@ mod world;
 
 pub use alert::decide;
 pub use command::{Said, obey};
+pub use hold::{Held, wake_held};
 pub use notice::{RETRIGGER_SECONDS, note, notice_key};
 pub use wake::wake;
 

@@ -5,8 +5,10 @@ use crate::house::{House, line};
 use crate::reconciler::Work;
 use domain::action::Change;
 use crate::paging::queue;
+use domain::alert::Status;
 use domain::escalation::{Advance, Begun, Duty, Run, RunState, Target, Turned, Turns, advance};
 use domain::id::{IncidentId, PolicyId, RunId, UserId};
+use domain::incident::Incident;
 use domain::page::Outbox;
 use domain::schedule::Override;
 use domain::time::Millis;
@@ -21,6 +23,10 @@ const BATCH: usize = 128;
 const BATCHES: u32 = 64;
 /// How long an override that is over still counts for who was on call before, in milliseconds.
 const OVERRIDES_BACK_MS: i64 = 8 * 24 * 3_600_000;
+/// How long until an escalation is looked at again whose alerts are all suppressed, in seconds.
+const HELD_SECONDS: u32 = 60;
+/// Most alerts that are looked at for one that is suppressed.
+const HELD_ALERTS: u32 = 500;
 /// Longest idempotency key, in bytes.
 const KEY_LIMIT_BYTES: usize = 64;
 
@@ -122,6 +128,9 @@ fn advance_one(
     let Some(incident) = tx.incident(run.incident)? else {
         return tx.put_run(&Run { state: RunState::Stopped, next_at: None, ..run });
     };
+    if is_held(tx, &incident)? {
+        return tx.put_run(&Run { next_at: Some(now.plus_seconds(HELD_SECONDS)), ..run });
+    }
     let runs = tx.runs_of(incident.id)?;
     let duty = Duty { installation, overrides, now };
     let turns = turns(tx, &run, &duty)?;
@@ -142,6 +151,16 @@ fn advance_one(
     }
     done.incidents.push(incident.id);
     Ok(())
+}
+
+/// Everything that fires on it is suppressed: its escalation waits until something fires again, or it resolves. One on which nothing fires
+/// at all, because somebody opened it again, is not held.
+fn is_held(tx: &dyn Tx, incident: &Incident) -> Result<bool, StoreError> {
+    if incident.status != Status::Firing || incident.own || incident.firing.iter().sum::<u32>() > 0 {
+        return Ok(false);
+    }
+    let alerts = tx.alerts_of(incident.id, HELD_ALERTS)?;
+    Ok(alerts.iter().any(|alert| alert.status == Status::Firing && alert.suppressed_until.is_some()))
 }
 
 fn begin(tx: &mut dyn Tx, by: &Run, begun: Begun, now: Millis) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@
 
 mod actions;
 pub mod approval;
+pub mod auditor;
 mod automation;
 mod bundle;
 pub mod contacts;
@@ -21,9 +22,11 @@ pub mod links;
 mod message;
 mod oncall;
 mod paging;
+pub mod preview;
 mod reconciler;
 pub mod roster;
 mod router;
+pub mod silences;
 mod timers;
 mod wanted;
 

@@ -1,6 +1,9 @@
 //! One commit: the items of many partitions applied in order inside one transaction.
 
+mod hush;
+
 use crate::answer::CommandOutcome;
+use crate::quiet::Quiet;
 use crate::rows::{Rows, Spare, Wanted};
 use domain::alert::Status;
 use domain::command::Notice;
@@ -9,6 +12,7 @@ use domain::expiry::Availability;
 use domain::id::{DecisionId, IncidentId, IntegrationId, JournalId, TeamId};
 use domain::inbound::Event;
 use domain::incident::AlertState;
+use domain::inhibition::Changes;
 use domain::journal::{Entry, Record, Sender};
 use domain::state::{Generations, StateEntry, StateRow, StateSpace, Touch};
 use domain::time::Millis;
@@ -91,6 +95,10 @@ pub struct Committed {
     pub spare: Spare,
     /// What was written of hot state.
     pub heat: Heat,
+    /// Who fires as a source of inhibition from now on, and who no more.
+    pub sources: Changes,
+    /// A heartbeat that was missing came.
+    pub heartbeats: bool,
 }
 
 /// What a commit means for hot state.
@@ -109,16 +117,29 @@ pub struct Batch<'t> {
     pub(crate) availability: &'t Availability,
     pub(crate) committed: Committed,
     state: Vec<Touch>,
+    quiet: Quiet,
 }
 
 impl<'t> Batch<'t> {
     pub fn on(tx: &'t mut dyn Tx, spare: Spare, availability: &'t Availability, snapshot: &'t Snapshot) -> Self {
-        Self { rows: Rows::of(tx, spare, snapshot), availability, committed: Committed::default(), state: Vec::new() }
+        Self {
+            rows: Rows::of(tx, spare, snapshot),
+            availability,
+            committed: Committed::default(),
+            state: Vec::new(),
+            quiet: Quiet::default(),
+        }
     }
 
     /// With what hot state knows of windows, so that the store is not asked for them.
     pub fn knowing(mut self, windows: &[WindowRow]) -> Self {
         self.rows.know(windows);
+        self
+    }
+
+    /// With what keeps alerts quiet.
+    pub fn hushed(mut self, quiet: Quiet) -> Self {
+        self.quiet = quiet;
         self
     }
 
@@ -200,6 +221,7 @@ impl<'t> Batch<'t> {
         self.committed.next_wake = self.rows.next_wake;
         self.committed.timers = self.rows.timers;
         self.committed.spare = self.rows.spare;
+        self.committed.sources = self.quiet.changes;
         Ok(self.committed)
     }
 
@@ -234,10 +256,12 @@ impl<'t> Batch<'t> {
             Work::Decide(row, _) => return self.decide(row, at),
             _ if !self.rows.tx.add_done(id)? => return Ok(()),
             Work::Event(record) => {
-                if let Entry::Taken { from, events, .. } = &record.entry
-                    && let Some(Event::Command(command)) = events.get(id.index())
-                {
-                    self.obey(command, Some(&from.team), at)?;
+                if let Entry::Taken { from, events, .. } = &record.entry {
+                    match events.get(id.index()) {
+                        Some(Event::Command(command)) => drop(self.obey(command, Some(&from.team), at)?),
+                        Some(Event::Heartbeat(heartbeat)) => self.beat(&from.team, &heartbeat.name, at)?,
+                        _ => {}
+                    }
                 }
             }
             Work::Entry(record) => match &record.entry {
@@ -278,6 +302,8 @@ impl<'t> Batch<'t> {
     }
 
     fn decide(&mut self, row: &mut DecisionRow, at: Millis) -> Result<(), StoreError> {
+        self.feed(row, at)?;
+        self.quiet.apply(&mut row.decision);
         let decision = &row.decision;
         let firing = decision.alert.status == Status::Firing;
         let attached = match self.rows.alert(&decision.team, &decision.alert.entity)? {
@@ -292,6 +318,7 @@ impl<'t> Batch<'t> {
             threshold: decision.grouping.as_ref().and_then(|g| g.threshold).filter(|_| firing && !attached).map(|t| t.count),
         };
         let (outcome, incident) = self.change(wanted, firing, at, |ground, moment| transition::decide(ground, decision, moment))?;
+        self.follow(&decision.team, &decision.alert.entity)?;
         self.count(&outcome);
         if outcome == Outcome::Opened
             && let Some(integration) = &decision.integration
@@ -327,7 +354,13 @@ impl<'t> Batch<'t> {
 
     fn wake(&mut self, team: &TeamId, entity: &str, at: Millis) -> Result<(), StoreError> {
         let wanted = Wanted { team, entity: Some(entity), key: None, incident: None, threshold: None };
-        let (outcome, _) = self.change(wanted, true, at, transition::wake)?;
+        let suppressed = self.rows.alert(team, entity)?.filter(|state| state.suppressed_until.is_some()).cloned();
+        let held = suppressed.map(|state| self.quiet.held(self.rows.tx.as_view(), &state, at)).transpose()?;
+        let (outcome, _) = self.change(wanted, true, at, |ground, moment| match held {
+            Some(held) => transition::wake_held(ground, held, moment),
+            None => transition::wake(ground, moment),
+        })?;
+        self.follow(team, entity)?;
         self.committed.answered |= outcome == Outcome::Resolved;
         Ok(())
     }

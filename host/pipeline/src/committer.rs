@@ -2,14 +2,15 @@
 
 use crate::batch::{Batch, Committed, Item};
 use crate::gather::Gather;
+use crate::quiet::{self, Quiet};
 use crate::rows::Spare;
 use crate::shared::{LOOK_UP, Shared, ToCommit};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use domain::id::JournalId;
 use domain::state::Touch;
 use parking_lot::Mutex;
-use ports::StoreError;
 use ports::hot::{WindowKey, WindowRow};
+use ports::{Standing, StoreError};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -26,12 +27,14 @@ pub struct Committer {
     inbox: Receiver<ToCommit>,
     gather: Gather,
     spare: Spare,
+    /// What the index of inhibiting sources was built for.
+    standing: Arc<Standing>,
 }
 
 impl Committer {
     pub fn of(shared: Arc<Shared>, inbox: Receiver<ToCommit>) -> Self {
         let gather = Gather::after(shared.cursor());
-        Self { shared, inbox, gather, spare: Spare::default() }
+        Self { shared, inbox, gather, spare: Spare::default(), standing: Arc::default() }
     }
 
     /// Runs until the engine stops; what is not committed then is read from the journal at the next start.
@@ -90,6 +93,7 @@ impl Committer {
         let mut pause = FIRST_PAUSE;
         let mut again = false;
         let windows = self.windows(&items);
+        self.follow_rules();
         loop {
             fail::fail_point!("pipeline.before.commit");
             let error = match self.attempt(&mut items, &extra, &windows, Some(cursor), again) {
@@ -97,6 +101,7 @@ impl Committer {
                     fail::fail_point!("pipeline.after.commit");
                     extra.extend(items.iter().flat_map(Item::touches).cloned());
                     self.warm(&committed, &extra);
+                    self.sources_follow(&committed);
                     self.told(&committed);
                     return true;
                 }
@@ -153,12 +158,13 @@ impl Committer {
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
         let snapshot = self.shared.live.load();
+        let quiet = self.quiet();
         let fits = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&fits);
         // Rolled back either way: by its own error, or by this one.
         let _ = self.shared.write::<()>(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).apply(&mut items, &[], None, true))?;
+            caught(|| Batch::on(tx, Spare::default(), &availability, &snapshot).hushed(quiet).apply(&mut items, &[], None, true))?;
             told.store(true, Ordering::Release);
             Err(StoreError::Abandoned("a trial".to_owned()))
         });
@@ -176,6 +182,48 @@ impl Committer {
         let wanted: Vec<WindowKey> = wanted.into_iter().collect();
         let known = self.shared.hot.windows(&wanted);
         wanted.into_iter().zip(known).filter_map(|(key, window)| Some((key, window?))).collect()
+    }
+
+    fn quiet(&self) -> Quiet {
+        Quiet { standing: Arc::clone(&self.standing), ..self.shared.quiet() }
+    }
+
+    /// Builds the index of inhibiting sources anew where the rules changed. While it cannot be built nothing is inhibited: that errs towards
+    /// paging.
+    fn follow_rules(&mut self) {
+        let standing = self.shared.live.standing();
+        if Arc::ptr_eq(&standing, &self.standing) {
+            return;
+        }
+        if !standing.inhibitions.is_same(&self.standing.inhibitions) {
+            match quiet::sources(&self.shared, &standing) {
+                Ok(sources) => *self.shared.sources.lock() = sources,
+                Err(error) => {
+                    tracing::warn!(error = %error, "what fires cannot be read for the inhibition rules; tried again at the next commit");
+                    self.standing = Arc::default();
+                    return;
+                }
+            }
+            self.shared.wakes.quiet.ring();
+        }
+        self.standing = standing;
+    }
+
+    /// The index of inhibiting sources follows the commit.
+    fn sources_follow(&self, committed: &Committed) {
+        let mut ended = false;
+        if !committed.sources.is_empty() {
+            let mut sources = self.shared.sources.lock();
+            for (entity, sides) in &committed.sources {
+                ended |= sources.set(entity, sides.clone());
+            }
+        }
+        if ended {
+            self.shared.wakes.quiet.ring();
+        }
+        if committed.heartbeats {
+            self.shared.wakes.heartbeats.notify_one();
+        }
     }
 
     /// Hot state follows the commit.
@@ -203,9 +251,12 @@ impl Committer {
         let lent = Arc::new(Mutex::new(std::mem::take(items)));
         let borrowed = Arc::clone(&lent);
         let (extra, windows) = (extra.to_vec(), windows.to_vec());
+        let quiet = self.quiet();
         let result = self.shared.write(move |tx| {
             let mut items = borrowed.lock();
-            caught(|| Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).apply(&mut items, &extra, cursor, again))
+            caught(|| {
+                Batch::on(tx, spare, &availability, &snapshot).knowing(&windows).hushed(quiet).apply(&mut items, &extra, cursor, again)
+            })
         });
         *items = std::mem::take(&mut *lent.lock());
         if result.is_err() {

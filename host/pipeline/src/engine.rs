@@ -11,7 +11,7 @@ use crate::settings::EngineSettings;
 use crate::shared::{AVAILABILITY, LOOK_UP, Shared, Space, put_availability, stored_availability};
 use crate::storm::Storms;
 use crate::waiters::Waiters;
-use crate::{dead_letter, expiry, queues, storm, worker};
+use crate::{dead_letter, expiry, heartbeats, queues, quiet, storm, worker};
 use arc_swap::ArcSwap;
 use domain::command::{Command, Notice};
 use domain::decision::PluginRef;
@@ -87,6 +87,7 @@ impl Engine {
             stopping: AtomicBool::new(false),
             next_wake: AtomicI64::new(i64::MIN),
             cursor: watch::Sender::new(JournalId(0)),
+            sources: Arc::default(),
             settings,
         });
         let integrations: Vec<IntegrationId> = shared.live.load().installation.integrations.keys().cloned().collect();
@@ -102,6 +103,9 @@ impl Engine {
             }
             Ok((cursor, decided, view.host_secret(AVAILABILITY)?, raging))
         })?;
+        // Before anything is decided: what is silenced pages nobody after a restart either.
+        let silences = shared.view(|view| ports::object::all::<domain::silence::Silence>(view))?;
+        ports::quiet::put_in_force(silences, &shared.live, shared.clock.now());
         shared.storms.resume(raging, shared.clock.now());
         let head = shared.journal.head();
         if cursor > head {
@@ -124,6 +128,8 @@ impl Engine {
         let tasks = vec![
             tokio::spawn(expiry::wake_alerts(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(expiry::beat(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(quiet::keep(Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(heartbeats::keep(Arc::clone(&shared))).abort_handle(),
             tokio::spawn(queues::report(Arc::clone(&shared), normalizers.clone())).abort_handle(),
             tokio::spawn(dead_letter::retry(Arc::clone(&shared), normalizers.clone())).abort_handle(),
         ];
@@ -195,6 +201,19 @@ impl Engine {
             },
             Err(failure) => self.park(from, inbound, format!("{} {failure}", cite.name)).await,
         }
+    }
+
+    /// Notes a sign of life of a heartbeat of the team; durable once it answers. `false`: the team has none of that name.
+    pub async fn beat(&self, team: &TeamId, name: &str) -> Result<bool, StoreError> {
+        let installation = Arc::clone(&self.shared.live.load().installation);
+        let Some(heartbeat) = installation.heartbeats.get(name).filter(|heartbeat| heartbeat.team == *team).cloned() else {
+            return Ok(false);
+        };
+        let now = self.shared.clock.now();
+        if self.shared.store.write(move |tx| heartbeats::came(tx, &heartbeat, now)).await? {
+            self.shared.wakes.heartbeats.notify_one();
+        }
+        Ok(true)
     }
 
     /// Lists a body that was too large to be read. `inbound` comes without it.

@@ -135,6 +135,11 @@ impl<'t> Rows<'t> {
         }
     }
 
+    /// What is in force.
+    pub fn snapshot(&self) -> &'t Snapshot {
+        self.snapshot
+    }
+
     /// What hot state knows of windows; an empty one: there is none.
     pub fn know(&mut self, windows: &[WindowRow]) {
         self.known = windows.iter().cloned().collect();

@@ -2,6 +2,7 @@
 
 use crate::admission::Admissions;
 use crate::gather::{Arrival, Cost};
+use crate::quiet::Quiet;
 use crate::settings::EngineSettings;
 use crate::storm::Storms;
 use crate::waiters::Waiters;
@@ -11,6 +12,7 @@ use domain::command::Notice;
 use domain::expiry::Availability;
 use domain::id::JournalId;
 use domain::id::TeamId;
+use domain::inhibition::{Changes, Sources};
 use domain::installation::StormBounds;
 use domain::journal::{Entry, Record};
 use domain::time::Millis;
@@ -56,6 +58,8 @@ pub struct Shared {
     /// When the expiry loop looks again on its own; milliseconds.
     pub next_wake: AtomicI64,
     pub cursor: watch::Sender<JournalId>,
+    /// Who fires as a source of inhibition; the committer's.
+    pub sources: Arc<Mutex<Sources>>,
 }
 
 /// What comes to the committer.
@@ -71,6 +75,16 @@ impl Shared {
 
     pub fn cursor(&self) -> JournalId {
         *self.cursor.borrow()
+    }
+
+    /// What keeps alerts quiet as of the last commit.
+    pub fn quiet(&self) -> Quiet {
+        Quiet {
+            standing: self.live.standing(),
+            silences: self.live.silences(),
+            sources: Arc::clone(&self.sources),
+            changes: Changes::new(),
+        }
     }
 
     /// Durable records that are not decided. The cursor alone would count those, too, that were decided before their turn.

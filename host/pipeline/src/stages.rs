@@ -1,10 +1,13 @@
 //! The stage list, literal in one place, and what its plugins decide about one alert.
 
-use domain::alert::{Alert, Edit};
+use crate::quiet;
+use domain::alert::{Alert, Edit, Status};
 use domain::decision::{Decision, Grouping, NoteKind, PluginRef, Stage, StageNote, Verdict};
 use domain::id::{DecisionId, PipelineId, Revision, TeamId};
 use domain::installation::OnFailure;
 use domain::journal::Sender;
+use domain::matcher::Subject;
+use domain::silence::Silences;
 use domain::state::{StateSpace, Touch};
 use ports::plugin::StateLimits;
 use ports::{CallFailure, HotState, Instance, Placed, Snapshot, StateSlot};
@@ -75,6 +78,7 @@ pub struct WarmStages {
     snapshot: Arc<Snapshot>,
     /// Of each pipeline, the instances of each of [`STAGES`].
     pipelines: BTreeMap<PipelineId, Vec<Vec<Warm>>>,
+    silences: Arc<Silences>,
 }
 
 /// A decision in the making.
@@ -99,7 +103,12 @@ impl WarmStages {
             };
             (id.clone(), STAGES.iter().map(|(stage, _)| of_stage(*stage)).collect())
         });
-        Self { pipelines: pipelines.collect(), snapshot: Arc::clone(&snapshot) }
+        Self { pipelines: pipelines.collect(), snapshot: Arc::clone(&snapshot), silences: Arc::default() }
+    }
+
+    /// Silences that hold from the next alert on. Without any, as in a trial, nothing is silenced.
+    pub fn hush(&mut self, silences: Arc<Silences>) {
+        self.silences = silences;
     }
 
     /// Whether these are the stages of `snapshot`.
@@ -137,6 +146,7 @@ impl WarmStages {
         {
             draft.alert.expires_at = Some(draft.alert.received_at.plus_seconds(seconds));
         }
+        draft.silence(&self.silences, from);
         let decision = Decision {
             id,
             partition,
@@ -209,6 +219,18 @@ fn dedupe(plugins: &mut [Warm], draft: &mut Draft) {
 }
 
 impl Draft {
+    /// What plugins keep is quiet all the same while a silence matches it.
+    fn silence(&mut self, silences: &Silences, from: &Sender) {
+        if self.verdict != Verdict::Keep || self.alert.status != Status::Firing {
+            return;
+        }
+        let subject = Subject { alert: &self.alert, team: self.team.as_str(), integration: Some(from.integration.as_str()) };
+        if let Some(hold) = silences.hold(&subject, self.alert.received_at) {
+            self.notes.push(quiet::note(NoteKind::Suppressed, hold.reason.clone()));
+            self.verdict = Verdict::Suppress { reason: hold.reason, until: Some(hold.until) };
+        }
+    }
+
     fn note(&mut self, plugin: &Warm, kind: NoteKind, reason: String) {
         self.notes.push(StageNote { stage: plugin.stage, plugin: Arc::clone(&plugin.cite), kind, reason });
     }

@@ -44,6 +44,7 @@ pub fn run(shared: &Shared, tasks: &Receiver<Task>, commit: &Sender<ToCommit>) {
         if swapped.is_some() {
             stages = WarmStages::of(snapshot, Some(&*shared.hot));
         }
+        stages.hush(shared.live.silences());
         let mut swapped = swapped;
         for task in std::iter::once(first).chain(tasks.try_iter().take(TASKS_PER_SNAPSHOT - 1)) {
             if shared.is_stopping() {

@@ -29,11 +29,13 @@ pub enum Kind {
     Turn,
     /// A message whose provider has to report that it arrived.
     Receipt,
+    /// When the auditor looks again.
+    Audit,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Silence,
         Self::Heartbeat,
         Self::Contact,
@@ -43,6 +45,7 @@ impl Kind {
         Self::Handoff,
         Self::Turn,
         Self::Receipt,
+        Self::Audit,
     ];
 
     /// As stored.
@@ -57,6 +60,7 @@ impl Kind {
             Self::Handoff => "handoff",
             Self::Turn => "turn",
             Self::Receipt => "receipt",
+            Self::Audit => "audit",
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What is in force: one immutable value with the configuration and its prepared plugins, swapped whole.
 
 use crate::plugin::Plugin;
+use crate::quiet::Standing;
 use arc_swap::ArcSwap;
 use domain::action::Risk;
 use domain::decision::Stage;
 use domain::id::{IntegrationId, PipelineId, Revision};
 use domain::incident::Incident;
 use domain::installation::{Installation, OnFailure};
+use domain::silence::Silences;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,21 +72,42 @@ impl Snapshot {
 
 /// The snapshot in force. Readers load it at the start of a piece of work and keep it to the end.
 #[derive(Default)]
-pub struct Live(ArcSwap<Snapshot>);
+pub struct Live {
+    snapshot: ArcSwap<Snapshot>,
+    standing: ArcSwap<Standing>,
+    silences: ArcSwap<Silences>,
+}
 
 impl Live {
     /// Starts with `snapshot`.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self(ArcSwap::from_pointee(snapshot))
+        let standing = ArcSwap::from_pointee(Standing::of(&snapshot.installation));
+        Self { snapshot: ArcSwap::from_pointee(snapshot), standing, silences: ArcSwap::default() }
     }
 
     /// What is in force now.
     pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.snapshot.load_full()
     }
 
     /// Puts a snapshot in force.
     pub fn publish(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+        self.standing.store(Arc::new(Standing::of(&snapshot.installation)));
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// What its documents say of inhibition and heartbeats, ready to be asked.
+    pub fn standing(&self) -> Arc<Standing> {
+        self.standing.load_full()
+    }
+
+    /// The silences, those of documents among them.
+    pub fn silences(&self) -> Arc<Silences> {
+        self.silences.load_full()
+    }
+
+    /// Puts silences in force; [`crate::quiet::refresh`] reads them.
+    pub fn hush(&self, silences: Silences) {
+        self.silences.store(Arc::new(silences));
     }
 }

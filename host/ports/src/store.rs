@@ -250,6 +250,8 @@ pub trait View {
     fn alerts_to_wake(&self, now: Millis, limit: u32) -> Result<Vec<AlertState>, StoreError>;
     /// The earliest wake time of all alerts.
     fn next_wake(&self) -> Result<Option<Millis>, StoreError>;
+    /// Alerts that fire, acknowledged ones among them, with ids after `after`, by id; at most `limit`.
+    fn alerts_firing(&self, after: AlertId, limit: u32) -> Result<Vec<AlertState>, StoreError>;
     fn window(&self, team: &TeamId, key: &str) -> Result<Option<Window>, StoreError>;
     fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
     /// The open incident that new alerts of this key join.

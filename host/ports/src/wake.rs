@@ -2,7 +2,8 @@
 //! time, never a page.
 
 use domain::id::IncidentId;
-use tokio::sync::{Notify, broadcast};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// Who is to look at the store again.
 #[derive(Debug)]
@@ -27,7 +28,46 @@ pub struct Wakes {
     pub handoff: Notify,
     /// Contacts are to be tried.
     pub contacts: Notify,
+    /// Silences or inhibiting sources changed: what they held has to be looked at.
+    pub quiet: Bell,
+    /// A heartbeat that was missing came, or the configuration changed.
+    pub heartbeats: Notify,
     changed: broadcast::Sender<IncidentId>,
+}
+
+/// A bell that knows how often it was rung, and what was heard of it: whoever waits can tell rest from a moment before the work begins.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: watch::Sender<u64>,
+    heard: AtomicU64,
+}
+
+impl Bell {
+    /// Somebody has to look.
+    pub fn ring(&self) {
+        self.rung.send_modify(|rung| *rung += 1);
+    }
+
+    /// How often it was rung.
+    pub fn asked(&self) -> u64 {
+        *self.rung.borrow()
+    }
+
+    /// Waits until it was rung more often than that.
+    pub async fn asked_since(&self, asked: u64) {
+        // The sender lives as long as this.
+        let _ = self.rung.subscribe().wait_for(|rung| *rung > asked).await;
+    }
+
+    /// All that was asked until `asked` is done.
+    pub fn done(&self, asked: u64) {
+        self.heard.fetch_max(asked, Ordering::AcqRel);
+    }
+
+    /// Whether nothing that was asked is left to do.
+    pub fn is_quiet(&self) -> bool {
+        self.heard.load(Ordering::Acquire) >= self.asked()
+    }
 }
 
 impl Default for Wakes {
@@ -45,6 +85,8 @@ impl Default for Wakes {
             timers: Notify::new(),
             handoff: Notify::new(),
             contacts: Notify::new(),
+            quiet: Bell::default(),
+            heartbeats: Notify::new(),
             changed,
         }
     }

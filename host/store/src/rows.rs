@@ -124,6 +124,9 @@ impl<S: Source> View for Rows<S> {
     fn alerts_to_wake(&self, now: Millis, limit: u32) -> Result<Vec<AlertState>> {
         alert::to_wake(self.0.on(), now, limit)
     }
+    fn alerts_firing(&self, after: AlertId, limit: u32) -> Result<Vec<AlertState>> {
+        alert::firing(self.0.on(), after, limit)
+    }
     fn next_wake(&self) -> Result<Option<Millis>> {
         alert::next_wake(self.0.on())
     }

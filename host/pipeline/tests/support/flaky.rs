@@ -65,6 +65,9 @@ impl View for Poisoned<'_> {
     fn alerts_of(&self, incident: IncidentId, limit: u32) -> Result<Vec<AlertState>> {
         self.tx.alerts_of(incident, limit)
     }
+    fn alerts_firing(&self, after: AlertId, limit: u32) -> Result<Vec<AlertState>> {
+        self.tx.alerts_firing(after, limit)
+    }
     fn alerts_waiting(&self, team: &TeamId, key: &str) -> Result<Vec<AlertState>> {
         self.tx.alerts_waiting(team, key)
     }

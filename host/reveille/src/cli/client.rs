@@ -43,6 +43,12 @@ impl Client {
         Ok(Self { http: http()?, base: server.address.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
     }
 
+    /// Whether the server says, within `limit`, that it is ready.
+    pub fn is_ready(&self, limit: Duration) -> bool {
+        let answer = self.http.get(format!("{}/readyz", self.base)).bearer_auth(&self.token).timeout(limit).send();
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// GET of a path under `/api/v1`.
     pub fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None)

@@ -14,7 +14,9 @@ mod plugin;
 mod respond;
 mod send;
 mod simulate;
+mod silence;
 mod store;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -45,6 +47,10 @@ enum Command {
     Oncall(oncall::OnCallArgs),
     /// How people are reached: list, test and verify contacts.
     Contact(contact::ContactArgs),
+    /// What pages nobody for a time: list, add, end, preview.
+    Silence(silence::SilenceArgs),
+    /// Maintenance windows of the configuration: list, preview.
+    Maintenance(silence::MaintenanceArgs),
     /// Look at the installed plugins.
     Plugin(plugin::PluginArgs),
     /// Plan, apply and export the configuration.
@@ -55,6 +61,8 @@ enum Command {
     Deadletter(deadletter::DeadLetterArgs),
     /// Move the data to another store, back them up, restore them.
     Store(store::StoreArgs),
+    /// On a second host: page who is on call when the server is gone.
+    Watch(watch::WatchArgs),
     /// Make integration keys, API tokens, sign-in links.
     Access(people::AccessArgs),
 }
@@ -86,11 +94,14 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Action(args) => action::run(&args),
         Command::Oncall(args) => oncall::run(&args),
         Command::Contact(args) => contact::run(&args),
+        Command::Silence(args) => silence::run(&args),
+        Command::Maintenance(args) => silence::run_maintenance(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Deadletter(args) => deadletter::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Watch(args) => watch::run(&args),
         Command::Access(args) => people::run(&args),
     }
 }

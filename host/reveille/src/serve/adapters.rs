@@ -2,10 +2,12 @@
 
 use domain::command::Command;
 use domain::id::DeadLetterId;
+use domain::installation::Installation;
 use domain::time::Millis;
 use oncall::links::{LinkError, LinkSigner};
 use pipeline::{CommandError, CommandOutcome, Engine, ReplayError};
 use ports::BoxFuture;
+use ports::store::Credential;
 use std::sync::Arc;
 use web::{CommandFailure, LinkFailure, PageLink};
 
@@ -75,4 +77,15 @@ impl web::PageLinks for PageLinks {
             Err(_) => Err(LinkFailure::Broken),
         }
     }
+}
+
+/// What an API token allows at the machines' side: the same as at the people's.
+pub fn rights(credential: &Credential, installation: &Installation) -> Option<compat::Rights> {
+    let principal = web::Principal::of_token(credential, installation)?;
+    Some(compat::Rights {
+        name: principal.audit_name(),
+        sees: principal.sees.filter(),
+        changes: principal.changes.filter(),
+        user: principal.user,
+    })
 }

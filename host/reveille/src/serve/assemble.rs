@@ -80,6 +80,7 @@ impl Ground {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             live: Arc::clone(&self.live),
+            wakes: Arc::clone(&self.wakes),
             journal: Arc::clone(&self.journal),
             sandbox: Arc::clone(&self.sandbox),
             alarm: Arc::clone(&self.alarm),
@@ -93,8 +94,7 @@ impl Ground {
 
     /// The only way out.
     pub fn egress(&self) -> Result<Arc<dyn Egress>> {
-        let settings = egress_settings(&self.file)?;
-        Ok(Arc::new(Outside::new(settings, Arc::clone(&self.clock)).context("cannot set up the egress")?))
+        egress_of(&self.file, Arc::clone(&self.clock))
     }
 
     /// A secret of 256 bit that the host made at its first start.
@@ -110,6 +110,11 @@ impl Ground {
             .await?;
         kept.try_into().map_err(|_| anyhow::anyhow!("the stored secret {name} has not 32 bytes"))
     }
+}
+
+/// The way out that a file allows.
+pub fn egress_of(file: &ServerFile, clock: Arc<dyn Clock>) -> Result<Arc<dyn Egress>> {
+    Ok(Arc::new(Outside::new(egress_settings(file)?, clock).context("cannot set up the egress")?))
 }
 
 /// The versions of the revision. One that cannot be loaded is taken from the plugins' folder, where it came from, unless it is pinned.

@@ -7,7 +7,7 @@ use domain::escalation::Target;
 use domain::id::{AuditId, Revision};
 use domain::installation::{Installation, PluginVersion};
 use ports::store::AuditRow;
-use ports::{BoxFuture, Clock, Journal, Live, LoadError, Snapshot, Store, StoreError};
+use ports::{BoxFuture, Clock, Journal, Live, LoadError, Snapshot, Store, StoreError, Wakes};
 use runtime::{LateAlarm, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub struct Configuration {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub live: Arc<Live>,
+    pub wakes: Arc<Wakes>,
     pub journal: Arc<dyn Journal>,
     pub sandbox: Arc<Sandbox>,
     /// Where it is told that a plugin works again.
@@ -223,6 +224,9 @@ impl Configuration {
     async fn publish(&self, snapshot: Snapshot, changed: &BTreeSet<String>) {
         let used = snapshot.installation.plugin_names();
         self.live.publish(snapshot);
+        // Maintenance windows and heartbeats stand in it.
+        self.wakes.quiet.ring();
+        self.wakes.heartbeats.notify_one();
         for name in used {
             super::versions::works_again(&self.store, &self.alarm, &name, changed.contains(&name)).await;
         }

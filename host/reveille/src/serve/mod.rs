@@ -12,6 +12,7 @@ pub mod storage;
 pub mod versions;
 mod watching;
 
+pub use assemble::egress_of;
 pub use running::Running;
 
 use crate::clock::SystemClock;

@@ -1,6 +1,6 @@
 //! The rooms at work: started together, asked together, stopped in order.
 
-use super::adapters::{Commands, PageLinks};
+use super::adapters::{Commands, PageLinks, rights};
 use super::assemble::Ground;
 use super::heat;
 use super::logging::Metrics;
@@ -12,6 +12,8 @@ use domain::time::Millis;
 use oncall::OnCall;
 use oncall::links::LinkSigner;
 use pipeline::{Engine, EngineHandle, EngineParts, EngineSettings};
+#[cfg(feature = "sim")]
+use ports::object::Kind;
 use ports::{Alarm, HotState, PluginHost};
 #[cfg(feature = "sim")]
 use ports::{Clock, Store};
@@ -31,7 +33,10 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    auditor: tokio::task::AbortHandle,
     hot: Arc<Hot>,
+    #[cfg(feature = "sim")]
+    wakes: Arc<ports::Wakes>,
 }
 
 /// How long the end waits for Redis to have what is committed, in real time.
@@ -68,7 +73,20 @@ impl Running {
             links: Arc::clone(&links),
             public_url: ground.file.public_url.clone(),
         });
+        let behind = Arc::clone(&engine);
+        let auditor = tokio::spawn(oncall::auditor::run(oncall::auditor::Parts {
+            store: Arc::clone(&ground.store),
+            clock: Arc::clone(&ground.clock),
+            live: Arc::clone(&ground.live),
+            egress: ground.egress()?,
+            alarm: Arc::clone(&engine) as Arc<dyn Alarm>,
+            backlog: Arc::new(move || {
+                let backlog = behind.backlog();
+                (backlog.journal_head, backlog.cursor)
+            }),
+        }));
         Ok(Self {
+            auditor: auditor.abort_handle(),
             #[cfg(feature = "sim")]
             clock: Arc::clone(&ground.clock),
             #[cfg(feature = "sim")]
@@ -77,6 +95,8 @@ impl Running {
             oncall,
             links,
             hot,
+            #[cfg(feature = "sim")]
+            wakes: Arc::clone(&ground.wakes),
         })
     }
 
@@ -105,12 +125,15 @@ impl Running {
             clock: Arc::clone(&ground.clock),
             live: Arc::clone(&ground.live),
             interactions: Some(self.oncall.interactions()),
+            wakes: Arc::clone(&ground.wakes),
+            rights: Some(Arc::new(rights)),
         });
         machines.merge(people)
     }
 
     /// Finishes what was taken in, then stops.
     pub async fn drain(&self) {
+        self.auditor.abort();
         self.engine.drain().await;
         self.oncall.stop().await;
         if !self.hot.flush(FLUSH_LIMIT).await {
@@ -122,13 +145,16 @@ impl Running {
     #[cfg(feature = "sim")]
     pub async fn settled(&self) -> bool {
         let backlog = self.engine.backlog();
-        if backlog.journal_head != backlog.cursor || backlog.queued > 0 || self.store.depth() > 0 {
+        if backlog.journal_head != backlog.cursor || backlog.queued > 0 || self.store.depth() > 0 || !self.wakes.quiet.is_quiet() {
             return false;
         }
         let now = self.clock.now();
         let due = self
             .store
-            .view(move |view| Ok(view.next_wake()?.is_some_and(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty()))
+            .view(move |view| {
+                let late = [view.next_wake()?, view.next_object_due(Kind::Heartbeat)?, view.next_object_due(Kind::Audit)?];
+                Ok(late.into_iter().flatten().any(|at| at <= now) || !view.dead_letters_due(now, 1)?.is_empty())
+            })
             .await;
         matches!(due, Ok(false)) && self.oncall.settled(now).await && self.engine.backlog() == backlog
     }

@@ -395,6 +395,10 @@ fn wakes(subject: &dyn Subject) {
     assert_eq!(due(100, 10), [2]);
     assert_eq!(due(1_000, 10), [2, 1]);
     assert_eq!(due(1_000, 1), [2]);
+    // All that fire, whatever else is due on them; the resolved one does not.
+    let firing =
+        |after, limit| view(&*store, move |view| Ok(view.alerts_firing(AlertId(after), limit)?.iter().map(|a| a.id.0).collect::<Vec<_>>()));
+    assert_eq!((firing(0, 10), firing(1, 2), firing(4, 10)), (vec![1, 2, 3, 4], vec![2, 3], vec![]));
     // Reported again: it expires later.
     put(&*store, vec![state(1, Some(5_000), None), state(2, None, None)]);
     assert_eq!(due(1_000, 10), [0; 0]);

@@ -201,6 +201,9 @@ impl<S: Source> View for Rows<S> {
     fn alerts_to_wake(&self, now: Millis, limit: u32) -> Result<Vec<AlertState>> {
         alerts::to_wake(&self.0, now, limit)
     }
+    fn alerts_firing(&self, after: AlertId, limit: u32) -> Result<Vec<AlertState>> {
+        alerts::firing(&self.0, after, limit)
+    }
     fn next_wake(&self) -> Result<Option<Millis>> {
         alerts::next_wake(&self.0)
     }

@@ -152,6 +152,11 @@ pub(crate) fn to_wake(on: &Connection, now: Millis, limit: u32) -> Result<Vec<Al
     Ok(states(&many(on, READ, sql, (now.0, limit), AlertRow::read)?))
 }
 
+pub(crate) fn firing(on: &Connection, after: AlertId, limit: u32) -> Result<Vec<AlertState>, StoreError> {
+    let sql = select!("WHERE a.id > ?1 AND a.status <> 'resolved' ORDER BY a.id LIMIT ?2");
+    Ok(states(&many(on, READ, sql, (after.stored(), limit), AlertRow::read)?))
+}
+
 pub(crate) fn next_wake(on: &Connection) -> Result<Option<Millis>, StoreError> {
     let sql = "SELECT wake_at FROM alert WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1";
     optional(on, READ, sql, (), |row| number(row, 0))

@@ -15,8 +15,10 @@ pub mod on_call;
 pub mod on_call_report;
 pub mod plugins;
 pub mod response;
+pub mod roster;
 pub mod rotations;
 pub mod shape;
+pub mod silences;
 pub mod swaps;
 pub mod tokens;
 pub mod users;
@@ -81,6 +83,7 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::DeadLetter(Action::Change), routes!(dead_letters::discard));
 
     routes.api(Permission::Known, routes!(on_call::show));
+    routes.api(Permission::Known, routes!(roster::show));
     routes.api(Permission::Known, routes!(on_call::list_overrides));
     routes.api(Permission::Responder, routes!(on_call::add_override));
     routes.api(Permission::Responder, routes!(on_call::delete_override));
@@ -103,6 +106,11 @@ pub fn register(routes: &mut Routes) {
     routes.api(Permission::Known, routes!(contacts::test));
     routes.api(Permission::Known, routes!(contacts::verify));
     routes.api(Permission::Admin, routes!(contacts::test_all));
+
+    routes.api(Permission::Known, routes!(silences::list));
+    routes.api(Permission::Responder, routes!(silences::make));
+    routes.api(Permission::Responder, routes!(silences::end));
+    routes.api(Permission::Responder, routes!(silences::preview));
 
     routes.api(Permission::Known, routes!(plugins::list));
     routes.api(Permission::Known, routes!(plugins::show));

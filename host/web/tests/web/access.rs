@@ -51,6 +51,8 @@ fn request_of(method: &str, path: &str) -> (String, Value) {
             json!({"rotation": "primary", "user": "alice", "from": "2026-03-31T10:00:00Z", "until": "2026-03-31T12:00:00Z"})
         }
         ("POST", "feeds") => json!({"person": "alice"}),
+        ("POST", "silences") => json!({"matchers": ["service=checkout"], "seconds": 60, "purpose": "a test"}),
+        ("POST", "preview") => json!({"matchers": ["service=checkout"]}),
         ("POST", "plan" | "apply") => json!({"files": []}),
         ("POST", "versions" | "try") => json!({"files": []}),
         ("POST", "rollback") => json!({}),
@@ -85,7 +87,9 @@ fn due_permission(method: &str, path: &str) -> &'static str {
                 "change-dead-letter"
             }
         }
-        p if (p.starts_with("overrides") || p.starts_with("swaps") || p.starts_with("rotations/")) && !reads => "responder",
+        p if (p.starts_with("overrides") || p.starts_with("swaps") || p.starts_with("rotations/") || p.starts_with("silences")) && !reads => {
+            "responder"
+        }
         // Their own feeds, of what they see.
         p if p.starts_with("feeds") => "known",
         // Their own tokens, and lists that hold only what is theirs.
@@ -112,6 +116,10 @@ fn expected(role: &str, permission: &str, path: &str) -> Expected {
         ("nobody" | "forged", _) => Unauthorized,
         // Nobody in this house has a contact.
         (_, "known") if path.contains("contacts/{n}") => NotFound,
+        ("reader", "responder") => Forbidden,
+        // There is no such silence; and everybody may silence their own team.
+        (_, "responder") if path.ends_with("silences/{id}") => NotFound,
+        (_, "responder") if path.contains("/silences") => Allowed,
         ("admin", _) => Allowed,
         (_, "admin") => Forbidden,
         // Of the other team: it does not even exist.

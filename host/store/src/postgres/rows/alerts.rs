@@ -92,6 +92,11 @@ pub(super) fn to_wake(on: &impl Source, now: Millis, limit: u32) -> Result<Vec<A
     Ok(states(&many(on, READ, sql, &[&now.0, &i64::from(limit)], read)?))
 }
 
+pub(super) fn firing(on: &impl Source, after: AlertId, limit: u32) -> Result<Vec<AlertState>, StoreError> {
+    let sql = select!("alert a", "WHERE a.id > $1 AND a.status <> 'resolved' ORDER BY a.id LIMIT $2");
+    Ok(states(&many(on, READ, sql, &[&after.stored(), &i64::from(limit)], read)?))
+}
+
 pub(super) fn next_wake(on: &impl Source) -> Result<Option<Millis>, StoreError> {
     let sql = "SELECT wake_at FROM alert WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1";
     optional(on, READ, sql, &[], |row| number(row, 0))
