@@ -9,6 +9,7 @@ use domain::schedule::Override;
 use domain::state::{Generations, StateRow, StateSpace};
 use domain::time::Millis;
 use domain::timeline::Line;
+use ports::object::{Kind, Stored};
 use ports::store::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -193,6 +194,18 @@ impl View for Poisoned<'_> {
     fn last_told(&self, user: &UserId) -> Result<Option<IncidentId>> {
         self.tx.last_told(user)
     }
+    fn object(&self, kind: Kind, id: &str) -> Result<Option<Stored>> {
+        self.tx.object(kind, id)
+    }
+    fn objects(&self, kind: Kind, after: &str, limit: u32) -> Result<Vec<Stored>> {
+        self.tx.objects(kind, after, limit)
+    }
+    fn objects_due(&self, kind: Kind, now: Millis, limit: u32) -> Result<Vec<Stored>> {
+        self.tx.objects_due(kind, now, limit)
+    }
+    fn next_object_due(&self, kind: Kind) -> Result<Option<Millis>> {
+        self.tx.next_object_due(kind)
+    }
     fn generations(&self) -> Result<Generations> {
         self.tx.generations()
     }
@@ -315,6 +328,12 @@ impl Tx for Poisoned<'_> {
     }
     fn forget_once(&mut self, until: Millis, limit: u32) -> Result<u64> {
         self.tx.forget_once(until, limit)
+    }
+    fn put_object(&mut self, object: &Stored) -> Result<()> {
+        self.tx.put_object(object)
+    }
+    fn delete_object(&mut self, kind: Kind, id: &str) -> Result<bool> {
+        self.tx.delete_object(kind, id)
     }
     fn count_generations(&mut self, partitions: u64) -> Result<Generations> {
         self.tx.count_generations(partitions)
