@@ -4,16 +4,24 @@
 //! expected, since a harness's error is a failed test.
 
 pub mod browser;
+pub mod discord;
 pub mod folder;
 pub mod mail;
+pub mod mattermost;
+pub mod opsgenie;
+pub mod pagerduty;
 pub mod peers;
 pub mod phones;
 pub mod place;
 pub mod postgres;
+pub mod provider;
 pub mod redis;
 pub mod server;
 pub mod slack;
 pub mod story;
+pub mod teams;
+pub mod telegram;
+pub mod twilio;
 
 pub use story::Story;
 

@@ -292,11 +292,13 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
                 };
                 made.pipelines.insert(id.into(), pipeline);
             }
-            Document::Channel(d) => made.notify.push(PluginUse {
-                plugin: d.plugin.as_ref().map_or(id, |name| name.0.clone()),
-                settings: settings_text(&d.settings),
-                on_failure: OnFailure::Skip,
-            }),
+            Document::Channel(d) => {
+                let plugin = d.plugin.as_ref().map_or(id, |name| name.0.clone());
+                if d.follow {
+                    made.followers.insert(plugin.clone());
+                }
+                made.notify.push(PluginUse { plugin, settings: settings_text(&d.settings), on_failure: OnFailure::Skip });
+            }
             Document::Grant(d) => {
                 let (lookups, keys, secrets) = (plain(&d.lookups), plain(&d.keys), plain(&d.secrets));
                 made.grants.insert(id, Grant { lookups, keys, secrets, state: d.state });

@@ -337,6 +337,10 @@ pub struct ChannelDocument {
     /// As the schema in the plugin's manifest says.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub settings: serde_json::Value,
+    /// Whether its messages follow their incident: whoever was told is told again when it is acknowledged, given back or resolved, from
+    /// wherever that comes. A chat's message is edited; what was forwarded is closed there. Default: false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub follow: bool,
 }
 
 /// What a plugin may use, out of what its manifest asks. Its id is the plugin's name.

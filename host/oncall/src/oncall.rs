@@ -1,4 +1,4 @@
-//! The five reconcilers as one thing to start, to ask and to stop.
+//! The six reconcilers as one thing to start, to ask and to stop.
 
 use crate::actions::Actions;
 use crate::automation::Automation;
@@ -7,9 +7,11 @@ use crate::escalation::Escalation;
 use crate::house::{Activity, House};
 use crate::interaction::Interactions;
 use crate::links::LinkSigner;
+use crate::news::NewsDesk;
 use crate::reconciler::{Work, keep};
 use crate::router::Router;
 use domain::time::Millis;
+use ports::object::Kind;
 use ports::{Alarm, Clock, Commands, Egress, HotState, Live, Store, Wakes};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -52,12 +54,13 @@ impl OnCall {
         let house = Arc::new(House { parts, activity: Activity::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
-        let works: [Arc<dyn Work>; 5] = [
+        let works: [Arc<dyn Work>; 6] = [
             Arc::new(Router::new(Arc::clone(&house))),
             Arc::new(Escalation::new(Arc::clone(&house))),
             Arc::new(Delivery::new(Arc::clone(&house))),
             Arc::new(Automation::new(Arc::clone(&house))),
             Arc::new(Actions::new(Arc::clone(&house))),
+            Arc::new(NewsDesk::new(Arc::clone(&house))),
         ];
         let loops = works.into_iter().map(|work| tokio::spawn(keep(work, Arc::clone(&house), stopped.clone()))).collect();
         let interactions = Arc::new(Interactions::new(Arc::clone(&house)));
@@ -79,7 +82,8 @@ impl OnCall {
             .view(move |view| {
                 let paging =
                     !view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty();
-                Ok(paging || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
+                let acting = !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty();
+                Ok(paging || acting || !view.objects_due(Kind::News, now, 1)?.is_empty())
             })
             .await;
         matches!(due, Ok(false)) && self.house.activity.rest() == Some(before)

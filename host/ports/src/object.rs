@@ -25,11 +25,14 @@ pub enum Kind {
     Timer,
     /// Who was told last that their shift begins or ends.
     Handoff,
+    /// An incident that was answered or fires again, whose messages are to say so.
+    News,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Silence, Self::Heartbeat, Self::Contact, Self::Swap, Self::Bundle, Self::Timer, Self::Handoff];
+    pub const ALL: [Self; 8] =
+        [Self::Silence, Self::Heartbeat, Self::Contact, Self::Swap, Self::Bundle, Self::Timer, Self::Handoff, Self::News];
 
     /// As stored.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Kind {
             Self::Bundle => "bundle",
             Self::Timer => "timer",
             Self::Handoff => "handoff",
+            Self::News => "news",
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Wakes {
     pub automation: Notify,
     /// An action is to be done.
     pub actions: Notify,
+    /// An incident changed, and messages about it are to say so.
+    pub news: Notify,
     changed: broadcast::Sender<IncidentId>,
 }
 
@@ -36,6 +38,7 @@ impl Default for Wakes {
             dead_letters: Notify::new(),
             automation: Notify::new(),
             actions: Notify::new(),
+            news: Notify::new(),
             changed,
         }
     }
