@@ -93,7 +93,9 @@ fn take(messages: &mut Messages, seen: &Seen) -> Answer {
                 return refused(400, 50035, why);
             }
             let id = path.strip_prefix(&format!("{posts}/")).unwrap_or_default();
-            let Some(message) = messages.0.iter_mut().find(|message| message.id == id) else { return refused(404, 10008, "Unknown Message") };
+            let Some(message) = messages.0.iter_mut().find(|message| message.id == id) else {
+                return refused(404, 10008, "Unknown Message");
+            };
             message.body = body;
             message.edits += 1;
             Ok((200, json!({ "id": message.id, "channel_id": DIRECT })))
@@ -110,7 +112,9 @@ fn check(body: &Value) -> Result<(), &'static str> {
     }
     let embeds = body["embeds"].as_array().ok_or("embeds are missing")?;
     let length: usize = embeds.iter().map(|embed| embed.to_string().chars().count()).sum();
-    let fits = |embed: &Value| within(&embed["title"], 256) && within(&embed["description"], 4096) && embed["fields"].as_array().is_none_or(|f| f.len() <= 25);
+    let fits = |embed: &Value| {
+        within(&embed["title"], 256) && within(&embed["description"], 4096) && embed["fields"].as_array().is_none_or(|f| f.len() <= 25)
+    };
     if embeds.len() > 10 || length > 6000 || !embeds.iter().all(fits) {
         return Err("embeds are too large");
     }
@@ -118,7 +122,11 @@ fn check(body: &Value) -> Result<(), &'static str> {
     for row in rows {
         let buttons = row["components"].as_array().cloned().unwrap_or_default();
         let button = |b: &Value| {
-            let target = if b["style"] == 5 { b["url"].is_string() } else { b["custom_id"].as_str().is_some_and(|id| (1..=100).contains(&id.len())) };
+            let target = if b["style"] == 5 {
+                b["url"].is_string()
+            } else {
+                b["custom_id"].as_str().is_some_and(|id| (1..=100).contains(&id.len()))
+            };
             b["type"] == 2 && within(&b["label"], 80) && target
         };
         if row["type"] != 1 || !(1..=5).contains(&buttons.len()) || !buttons.iter().all(button) {

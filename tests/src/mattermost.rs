@@ -79,7 +79,8 @@ fn take(posts: &mut Posts, seen: &Seen) -> Answer {
             }
             let id = format!("post{:022}", posts.0.len() + 1);
             let message = body["message"].as_str().unwrap_or_default().to_owned();
-            let post = Posted { id: id.clone(), channel: DIRECT.into(), root: root.clone(), message, props: body["props"].clone(), edits: 0 };
+            let post =
+                Posted { id: id.clone(), channel: DIRECT.into(), root: root.clone(), message, props: body["props"].clone(), edits: 0 };
             posts.0.push(post);
             Ok((201, json!({ "id": id, "channel_id": DIRECT, "root_id": root })))
         }

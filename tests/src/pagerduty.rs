@@ -41,7 +41,9 @@ fn take(service: &mut Service, seen: &Seen) -> Answer {
     if body["routing_key"] != KEY {
         return invalid("'routing_key' is invalid");
     }
-    let Some(key) = body["dedup_key"].as_str().filter(|key| (1..=255).contains(&key.len())) else { return invalid("'dedup_key' is missing") };
+    let Some(key) = body["dedup_key"].as_str().filter(|key| (1..=255).contains(&key.len())) else {
+        return invalid("'dedup_key' is missing");
+    };
     let known = service.incidents.get_mut(key);
     match (body["event_action"].as_str(), known) {
         (Some("trigger"), known) => {

@@ -40,7 +40,8 @@ fn take(workflow: &mut Workflow, seen: &Seen) -> Answer {
         && card["version"].as_str().is_some_and(|version| version <= "1.5")
         && card["body"].as_array().is_some_and(|items| !items.is_empty());
     let links = card["actions"].as_array().is_some_and(|actions| {
-        actions.len() <= 6 && actions.iter().all(|a| a["type"] == "Action.OpenUrl" && a["url"].as_str().is_some_and(|url| url.starts_with("http")))
+        actions.len() <= 6
+            && actions.iter().all(|a| a["type"] == "Action.OpenUrl" && a["url"].as_str().is_some_and(|url| url.starts_with("http")))
     });
     if !fits || !links {
         return refused("it is no message with one Adaptive Card");

@@ -66,7 +66,9 @@ fn refused(status: u16, why: &str) -> Answer {
 }
 
 fn take(messages: &mut Messages, seen: &Seen) -> Answer {
-    let Some(method) = seen.path.strip_prefix("/bot").and_then(|rest| rest.rsplit_once('/')).filter(|(token, _)| token.replace("%3A", ":") == TOKEN) else {
+    let Some(method) =
+        seen.path.strip_prefix("/bot").and_then(|rest| rest.rsplit_once('/')).filter(|(token, _)| token.replace("%3A", ":") == TOKEN)
+    else {
         return refused(401, "Unauthorized");
     };
     let body = match seen.json() {

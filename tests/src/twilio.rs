@@ -40,7 +40,10 @@ pub fn start() -> Provider<Gateway> {
 }
 
 fn refusal(status: u16, code: u32, message: &str) -> (u16, Value) {
-    (status, json!({ "code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"), "status": status }))
+    (
+        status,
+        json!({ "code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"), "status": status }),
+    )
 }
 
 fn take(gateway: &mut Gateway, seen: &Seen) -> Answer {
@@ -68,10 +71,15 @@ fn take(gateway: &mut Gateway, seen: &Seen) -> Answer {
             let Some(said) = body else { return Err(refusal(400, 21602, "Message body is required")) };
             let sid = format!("SM{:032x}", gateway.messages.len() + 1);
             gateway.messages.push(Sent { sid: sid.clone(), to: to.clone(), from: from.clone(), said, callback });
-            Ok((201, json!({ "sid": sid, "account_sid": ACCOUNT, "to": to, "from": from, "status": "queued", "error_code": null, "error_message": null })))
+            Ok((
+                201,
+                json!({ "sid": sid, "account_sid": ACCOUNT, "to": to, "from": from, "status": "queued", "error_code": null, "error_message": null }),
+            ))
         }
         Some("Calls.json") => {
-            let Some(said) = field("Twiml").filter(|twiml| twiml.len() <= 4000) else { return Err(refusal(400, 21205, "Url parameter is required")) };
+            let Some(said) = field("Twiml").filter(|twiml| twiml.len() <= 4000) else {
+                return Err(refusal(400, 21205, "Url parameter is required"));
+            };
             let sid = format!("CA{:032x}", gateway.calls.len() + 1);
             gateway.calls.push(Sent { sid: sid.clone(), to: to.clone(), from: from.clone(), said, callback });
             Ok((201, json!({ "sid": sid, "account_sid": ACCOUNT, "to": to, "from": from, "status": "queued" })))

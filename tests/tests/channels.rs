@@ -170,7 +170,11 @@ fn a_call_reads_the_incident_and_six_resolves_it() {
     let (mut story, gateway) = with_a_phone("  - { kind: voice, address: \"+393331234567\" }\n");
     database_is_down(&mut story);
     let call = gateway.with(|gateway| gateway.calls[0].clone());
-    assert!(call.said.contains("This is Reveille. Critical: Database is down. Incident 1. Press 4 to acknowledge, or 6 to resolve."), "{}", call.said);
+    assert!(
+        call.said.contains("This is Reveille. Critical: Database is down. Incident 1. Press 4 to acknowledge, or 6 to resolve."),
+        "{}",
+        call.said
+    );
     let action = call.said.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
     let press = |digits: &'static str| {
         [("CallSid", "CA01"), ("From", "+15005550006"), ("To", ALICE), ("CallStatus", "in-progress"), ("Digits", digits)]
@@ -202,12 +206,16 @@ fn a_text_that_did_not_arrive_makes_the_telephone_ring_at_once() {
     assert_eq!(receipt(&mut story, "undelivered"), 200);
     assert_eq!(gateway.with(|gateway| gateway.calls.len()), 1, "the next contact at once: {:#?}", story.timeline(1));
     let told = story.timeline(1);
-    assert!(told.iter().any(|line| line.contains("sms could not reach alice after all: the gateway says undelivered (30005)")), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.contains("sms could not reach alice after all: the gateway says undelivered (30005)")),
+        "{told:#?}"
+    );
 }
 
 #[test]
 fn a_busy_gateway_is_asked_again_and_a_number_that_cannot_be_is_not() {
-    let contacts = format!("  - {{ kind: sms, address: \"{}\" }}\n  - {{ kind: whatsapp, address: \"{ALICE}\", after: 10m }}\n", twilio::INVALID);
+    let contacts =
+        format!("  - {{ kind: sms, address: \"{}\" }}\n  - {{ kind: whatsapp, address: \"{ALICE}\", after: 10m }}\n", twilio::INVALID);
     let (mut story, gateway) = with_a_phone(&contacts);
     gateway.with(|gateway| gateway.busy = 1);
     database_is_down(&mut story);
@@ -215,7 +223,11 @@ fn a_busy_gateway_is_asked_again_and_a_number_that_cannot_be_is_not() {
     story.pass_seconds(30);
     let sent = messages(&gateway);
     assert_eq!(sent.len(), 1, "{:#?}", story.timeline(1));
-    assert_eq!((sent[0].to.as_str(), sent[0].from.as_str()), ("whatsapp:+393331234567", "whatsapp:+14155238886"), "the next contact at once");
+    assert_eq!(
+        (sent[0].to.as_str(), sent[0].from.as_str()),
+        ("whatsapp:+393331234567", "whatsapp:+14155238886"),
+        "the next contact at once"
+    );
     assert!(story.timeline(1).iter().any(|line| line.contains("is not a valid phone number (21211)")), "{:#?}", story.timeline(1));
     let (status, _) = reply(&mut story, "whatsapp:+393331234567", "r1");
     assert_eq!((status, story.incident(1)["status"].as_str()), (200, Some("resolved")));
@@ -249,7 +261,10 @@ fn a_teams_card_has_what_is_wrong_and_buttons_that_open_the_answer() {
     story.settle();
     assert_eq!(story.incident(1)["status"], "acknowledged");
     let news = teams.with(|workflow| workflow.cards.last().cloned().unwrap());
-    assert!(news["fallbackText"].as_str().unwrap().starts_with("[ACKNOWLEDGED]"), "a workflow's card cannot be edited, so another says it: {news}");
+    assert!(
+        news["fallbackText"].as_str().unwrap().starts_with("[ACKNOWLEDGED]"),
+        "a workflow's card cannot be edited, so another says it: {news}"
+    );
     assert_eq!(teams.complaints(), NONE);
 }
 
@@ -349,7 +364,10 @@ fn a_telegram_button_acknowledges_and_the_message_follows_what_others_do() {
     assert_eq!(post(&mut story, &url, press.clone(), &headers("00".repeat(32))).0, 400, "not Telegram");
     let (status, answer) = post(&mut story, &url, press, &headers(telegram::secret_token()));
     let call: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!((status, call["method"].as_str(), call["text"].as_str()), (200, Some("answerCallbackQuery"), Some("Incident 1 is acknowledged")));
+    assert_eq!(
+        (status, call["method"].as_str(), call["text"].as_str()),
+        (200, Some("answerCallbackQuery"), Some("Incident 1 is acknowledged"))
+    );
     assert_eq!(story.incident(1)["responders"][0], "alice");
     assert_eq!((message().edits, message().buttons().len()), (1, 0));
     // What comes from elsewhere is told too: here the tool that sent the alert says that it is over.
@@ -376,7 +394,10 @@ fn an_incident_is_opened_at_pagerduty_and_follows_what_happens_here() {
     let mut story = channel.story();
     database_is_down(&mut story);
     let there = || service.with(|service| service.incidents.get("reveille-1").cloned()).unwrap();
-    assert_eq!((there().summary.as_str(), there().severity.as_str(), there().status.as_str()), ("Database is down", "critical", "triggered"));
+    assert_eq!(
+        (there().summary.as_str(), there().severity.as_str(), there().status.as_str()),
+        ("Database is down", "critical", "triggered")
+    );
     // The server dies between the acknowledgement and the message about it.
     story.server.sim(&json!({ "fail": "news.after.commit", "action": "kill" }));
     let acknowledge = story.http.post(story.server.url("/api/v1/incidents/1/acknowledge")).bearer_auth(story.server.token());
@@ -414,4 +435,39 @@ fn an_alert_is_created_at_opsgenie_and_closed_when_it_is_over() {
     story.victorops("RECOVERY", "db", json!({}));
     story.settle();
     assert_eq!((there().status.as_str(), account.complaints().as_slice()), ("closed", NONE));
+}
+
+// Mail.
+
+/// Planted bug that this finds: a reply that is believed by its sender alone.
+#[test]
+fn a_reply_to_a_mail_resolves_where_it_quotes_what_only_she_was_sent() {
+    let config = reveille_tests::place::root().join("tests/config");
+    let read = |name: &str| std::fs::read_to_string(config.join(name)).unwrap();
+    let people = read("people.yaml").replace("  - { kind: ntfy, address: PHONES/alice }\n", "");
+    let alerts = read("alerts.yaml").replace("kind: Channel\nid: mail\n", "kind: Channel\nid: mail\nsettings: { replies: true }\n");
+    let answers = "kind: Integration\nid: answers\nteam: shop\ninteract: mail-reply\n";
+    let documents = vec![("people.yaml".into(), people), ("alerts.yaml".into(), alerts), ("answers.yaml".into(), answers.into())];
+    let mut story = Story::with(Setting { documents, ..Setting::default() });
+    database_is_down(&mut story);
+    let mail = story.mail.to("alice@example.org")[0].readable();
+    let marks: Vec<&str> = mail.lines().filter(|line| line.starts_with("[reveille:")).take(2).collect();
+    assert!(marks.len() == 2 && marks[1].starts_with("[reveille:Resolve:"), "{mail}");
+    let url = address(&story);
+    let letter = |from: &str, first: &str, quoted: &[&str]| {
+        let quoted: String = quoted.iter().map(|line| format!("> {line}\r\n")).collect();
+        format!("From: Alice <{from}>\r\nTo: reveille@example.org\r\nSubject: Re: pages\r\n\r\n{first}\r\n\r\n{quoted}")
+    };
+    let send = |story: &mut Story, letter: String| post(story, &url, letter, &[("content-type", "message/rfc822".to_owned())]);
+    let (status, answer) = send(&mut story, letter("alice@example.org", "resolve", &[]));
+    assert!(
+        status == 200 && answer.contains("reply with the text of the mail below your answer"),
+        "anybody can write her name: {status} {answer}"
+    );
+    let (status, answer) = send(&mut story, letter("mallory@example.org", "resolve", &marks));
+    assert!(status == 200 && answer.contains("knows nobody by this mail address"), "{status} {answer}");
+    assert_eq!(story.incident(1)["status"], "firing");
+    let (status, answer) = send(&mut story, letter("Alice@example.org", "Resolve", &marks));
+    assert!(status == 200 && answer.contains("Incident 1 is resolved"), "{status} {answer}");
+    assert!(story.timeline(1).contains(&"alice resolved by mail".to_owned()), "{:#?}", story.timeline(1));
 }

@@ -15,7 +15,8 @@ const KIND: &str = "discord";
 pub const CUSTOM_ID_PREFIX: &str = "reveille:";
 /// How far the sender's clock may be from ours, in seconds.
 const WINDOW_SECONDS: i64 = 300;
-const STRANGER: &str = "Nothing was changed: Reveille knows nobody by this Discord account. Ask for a contact of the kind discord with your user id";
+const STRANGER: &str =
+    "Nothing was changed: Reveille knows nobody by this Discord account. Ask for a contact of the kind discord with your user id";
 /// Kinds of interactions and of answers.
 const PING: u32 = 1;
 const COMPONENT: u32 = 3;
@@ -82,7 +83,8 @@ struct User {
 impl Came {
     /// What is in a body whose signature fits.
     pub fn read(body: &[u8]) -> Result<Self> {
-        let body: Body = serde_json::from_slice(body).map_err(|error| Error::rejected(format!("the interaction cannot be read: {error}")))?;
+        let body: Body =
+            serde_json::from_slice(body).map_err(|error| Error::rejected(format!("the interaction cannot be read: {error}")))?;
         let token = body.data.as_ref().and_then(|data| data.custom_id.strip_prefix(CUSTOM_ID_PREFIX)).map(str::to_owned);
         match (body.kind, token, body.member.map(|member| member.user).or(body.user)) {
             (PING, ..) => Ok(Self::Ping),
@@ -94,9 +96,7 @@ impl Came {
 
     pub fn interaction(self) -> Interaction {
         match self {
-            Self::Press { user, token } => {
-                Interaction::commands([Command::new(Subject::Latest, Operation::Choose(token)).by(KIND, user)])
-            }
+            Self::Press { user, token } => Interaction::commands([Command::new(Subject::Latest, Operation::Choose(token)).by(KIND, user)]),
             Self::Ping | Self::Other => Interaction::nothing(),
         }
     }

@@ -41,7 +41,8 @@ pub fn message(page: &Page, settings: &Settings) -> Result<Value> {
         attachments.push(attachment);
     }
     if attachments.is_empty() {
-        attachments.push(json!({ "fallback": line(&message.headline(), 200), "color": color(message.kind), "text": escaped(&message.lead) }));
+        attachments
+            .push(json!({ "fallback": line(&message.headline(), 200), "color": color(message.kind), "text": escaped(&message.lead) }));
     }
     let (buttons, links) = answers(page, &message, settings)?;
     if !buttons.is_empty()

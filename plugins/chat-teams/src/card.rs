@@ -51,7 +51,8 @@ fn body(message: &Message, whole: bool) -> Vec<Value> {
         if !whole {
             continue;
         }
-        let facts: Vec<Value> = incident.facts.iter().take(FACTS_MAX).map(|f| json!({ "title": f.name, "value": plain(&f.value) })).collect();
+        let facts: Vec<Value> =
+            incident.facts.iter().take(FACTS_MAX).map(|f| json!({ "title": f.name, "value": plain(&f.value) })).collect();
         if !facts.is_empty() {
             body.push(json!({ "type": "FactSet", "facts": facts }));
         }

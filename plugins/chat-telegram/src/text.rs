@@ -20,7 +20,9 @@ pub fn message(page: &Page, settings: &Settings) -> Value {
     let message = Message::of(page, Some(&settings.time_zone));
     let mut rows = vec![message.lead.clone()];
     if let [one] = message.incidents.as_slice() {
-        rows.extend(one.facts.iter().filter(|fact| FACTS.contains(&fact.name.as_str())).map(|fact| format!("{}: {}", fact.name, fact.value)));
+        rows.extend(
+            one.facts.iter().filter(|fact| FACTS.contains(&fact.name.as_str())).map(|fact| format!("{}: {}", fact.name, fact.value)),
+        );
         rows.extend(one.details.as_ref().map(|details| message::block(details, DETAILS_MAX)));
     } else {
         rows.extend(message.incidents.iter().take(INCIDENTS_MAX).map(|incident| format!("• {}", incident.title)));
@@ -48,7 +50,8 @@ fn keyboard(page: &Page, message: &Message, buttons: Buttons) -> Vec<Value> {
         }
         Buttons::Link => message.buttons.iter().map(|button| link(&button.text, &button.url)).collect(),
     };
-    let links = message.url.iter().map(|url| link("Open the incident", url)).chain(message.runbook.iter().map(|place| link("Runbook", &place.url)));
+    let links =
+        message.url.iter().map(|url| link("Open the incident", url)).chain(message.runbook.iter().map(|place| link("Runbook", &place.url)));
     // Telegram refuses the whole message for a button to a host without a dot.
     let links: Vec<Value> = links.filter(|button| button["url"].as_str().is_some_and(is_public)).collect();
     let answers = answers.into_iter().filter(|button| button["url"].as_str().is_none_or(is_public)).collect();

@@ -12,7 +12,8 @@ use wording::{hex, result, said};
 const KIND: &str = "telegram";
 /// What the webhook's secret token is a signature over: a plugin sees no secret that it could compare with.
 pub const SIGNED: &str = "reveille telegram webhook 1";
-const STRANGER: &str = "Nothing was changed: Reveille knows nobody by this Telegram account. Ask for a contact of the kind telegram with your user id";
+const STRANGER: &str =
+    "Nothing was changed: Reveille knows nobody by this Telegram account. Ask for a contact of the kind telegram with your user id";
 /// Longest notice over a chat, in characters.
 const NOTICE_MAX: usize = 190;
 

@@ -26,7 +26,9 @@ impl Unheard {
         match self {
             Self::Machine => "a mail that a machine sent was left alone",
             Self::Nonsense => "Nothing was changed: the first line must say ACK or RESOLVE",
-            Self::Unquoted => "Nothing was changed: reply with the text of the mail below your answer, for the lines that begin with [reveille: prove who you are",
+            Self::Unquoted => {
+                "Nothing was changed: reply with the text of the mail below your answer, for the lines that begin with [reveille: prove who you are"
+            }
         }
     }
 }

@@ -33,7 +33,8 @@ impl Interact for MailReply {
 
     fn read(&self, request: &Inbound) -> Result<Interaction> {
         let http = request.http().map_err(|refusal| Error::rejected(refusal.reason))?;
-        let letter = Letter::read(http.body()).ok_or_else(|| Error::rejected("the body is no mail: post it as it came, as message/rfc822"))?;
+        let letter =
+            Letter::read(http.body()).ok_or_else(|| Error::rejected("the body is no mail: post it as it came, as message/rfc822"))?;
         Ok(match letter.command(KIND) {
             Ok(command) => Interaction::commands([command]),
             Err(why) => {

@@ -19,9 +19,5 @@ pub fn outcome(response: &HttpResponse, alias: &str, retry_seconds: u32) -> Outc
     let body: Body = serde_json::from_slice(&response.body).unwrap_or_default();
     let said = format!("Opsgenie answered {}: {}", response.status, line(&body.message, 200));
     let said = said.trim_end().trim_end_matches(':').to_owned();
-    if passes(response.status) {
-        Outcome::RetrySeconds((wait(response).unwrap_or(retry_seconds), said))
-    } else {
-        Outcome::Failed(said)
-    }
+    if passes(response.status) { Outcome::RetrySeconds((wait(response).unwrap_or(retry_seconds), said)) } else { Outcome::Failed(said) }
 }

@@ -36,7 +36,10 @@ fn about(incident: &Incident, page: &Page, source: &str) -> Value {
         return json!({ "event_action": action, "dedup_key": dedup_key });
     }
     let message = Message::of(page, None);
-    let summary = incident.title().or_else(|| incident.alerts().first().and_then(Alert::summary)).map_or(message.title, |text| line(text, SUMMARY_MAX));
+    let summary = incident
+        .title()
+        .or_else(|| incident.alerts().first().and_then(Alert::summary))
+        .map_or(message.title, |text| line(text, SUMMARY_MAX));
     let newest = incident.alerts().first();
     let mut payload = json!({
         "summary": summary,

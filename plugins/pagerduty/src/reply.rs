@@ -24,9 +24,5 @@ pub fn outcome(response: &HttpResponse, retry_seconds: u32) -> Outcome {
     let errors = line(&body.errors.join("; "), 200);
     let said = format!("PagerDuty answered {}: {} {errors}", response.status, line(&body.message, 100));
     let said = said.trim_end().trim_end_matches(':').to_owned();
-    if passes(response.status) {
-        Outcome::RetrySeconds((wait(response).unwrap_or(retry_seconds), said))
-    } else {
-        Outcome::Failed(said)
-    }
+    if passes(response.status) { Outcome::RetrySeconds((wait(response).unwrap_or(retry_seconds), said)) } else { Outcome::Failed(said) }
 }

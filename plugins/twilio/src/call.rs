@@ -29,7 +29,8 @@ pub fn request(page: &Page, settings: &Settings) -> Result<HttpRequest> {
 
 /// Where the digit goes: the address names the incidents, and the gateway's signature covers the address.
 fn action(page: &Page, settings: &Settings) -> Option<String> {
-    let open: Vec<&str> = page.incidents().iter().filter(|i| i.status() != Status::Resolved).map(Incident::id).take(INCIDENTS_MAX).collect();
+    let open: Vec<&str> =
+        page.incidents().iter().filter(|i| i.status() != Status::Resolved).map(Incident::id).take(INCIDENTS_MAX).collect();
     let asked = matches!(page.purpose(), Purpose::Escalation(_)) && !open.is_empty();
     asked.then(|| settings.back(&format!("/digits?incidents={}", form::in_query(&open.join(" "))))).flatten()
 }

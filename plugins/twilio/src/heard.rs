@@ -46,7 +46,9 @@ impl Heard {
                 Ok(Self::Digits { number: needed("To")?.to_owned(), digits: field("Digits").unwrap_or_default().to_owned(), incidents })
             }
             [one] if one == "status" => Ok(Self::status(request.query_value("page").unwrap_or_default(), &fields)),
-            _ => Err(Error::rejected("there is nothing at this address: the gateway posts to the integration's, to /digits and to /status")),
+            _ => {
+                Err(Error::rejected("there is nothing at this address: the gateway posts to the integration's, to /digits and to /status"))
+            }
         }
     }
 
@@ -61,7 +63,8 @@ impl Heard {
             _ => return Self::Nothing,
         };
         let code = form::field(fields, "ErrorCode").filter(|code| !code.is_empty() && *code != "0");
-        let reason = (!delivered).then(|| format!("the gateway says {status}{}", code.map(|c| format!(" ({})", message::line(c, 16))).unwrap_or_default()));
+        let reason = (!delivered)
+            .then(|| format!("the gateway says {status}{}", code.map(|c| format!(" ({})", message::line(c, 16))).unwrap_or_default()));
         let page = if page.is_empty() { sid } else { page };
         if page.is_empty() { Self::Nothing } else { Self::Status { page: page.to_owned(), delivered, reason } }
     }
@@ -94,7 +97,9 @@ impl Heard {
                 let action = settings.back(&format!("/digits?incidents={}", form::in_query(incidents)))?;
                 Some(twiml::reply(twiml::again(&action, &settings.language)))
             }
-            Self::Digits { .. } => Some(twiml::reply(twiml::ending(&format!("{}. Goodbye.", result::words(results, STRANGER)), &settings.language))),
+            Self::Digits { .. } => {
+                Some(twiml::reply(twiml::ending(&format!("{}. Goodbye.", result::words(results, STRANGER)), &settings.language)))
+            }
             Self::Status { .. } | Self::Nothing => Some(twiml::reply(twiml::nothing())),
         }
     }

@@ -33,7 +33,9 @@ pub fn of(response: &HttpResponse, retry_seconds: u32) -> Outcome {
 
 fn created(body: &[u8]) -> Outcome {
     match serde_json::from_slice::<Created>(body) {
-        Ok(Created { status: Some(status), error_code, error_message, .. }) if matches!(status.as_str(), "failed" | "undelivered" | "canceled") => {
+        Ok(Created { status: Some(status), error_code, error_message, .. })
+            if matches!(status.as_str(), "failed" | "undelivered" | "canceled") =>
+        {
             let why = error_message.map(|text| format!(": {}", line(&text, 200))).unwrap_or_default();
             Outcome::Failed(format!("the gateway says {}{why}{}", status, error_code.map(|code| format!(" ({code})")).unwrap_or_default()))
         }

@@ -27,9 +27,8 @@ mod tests {
 
     #[test]
     fn a_wait_is_within_bounds() {
-        let after = |value: &str| {
-            wait(&HttpResponse { status: 429, headers: vec![("retry-after".into(), value.into())], body: Vec::new() })
-        };
+        let after =
+            |value: &str| wait(&HttpResponse { status: 429, headers: vec![("retry-after".into(), value.into())], body: Vec::new() });
         assert_eq!((after("7"), after("0"), after("99999"), after("0.3")), (Some(7), Some(1), Some(3600), Some(1)));
         assert_eq!((after("Wed, 21 Oct 2015 07:28:00 GMT"), after("-1"), after("NaN")), (None, None, None));
     }

@@ -29,6 +29,9 @@ mod tests {
         let body = encoded([("To", "+39 1"), ("Body", "50 % & {{secret:x}}")]);
         assert_eq!(body, "To=%2B39+1&Body=50+%25+%26+%7B%7Bsecret%3Ax%7D%7D");
         let fields = fields(body.as_bytes());
-        assert_eq!((field(&fields, "To"), field(&fields, "Body"), field(&fields, "From")), (Some("+39 1"), Some("50 % & {{secret:x}}"), None));
+        assert_eq!(
+            (field(&fields, "To"), field(&fields, "Body"), field(&fields, "From")),
+            (Some("+39 1"), Some("50 % & {{secret:x}}"), None)
+        );
     }
 }

@@ -8,17 +8,14 @@ pub const GSM_MAX: usize = 160;
 pub const UCS2_MAX: usize = 70;
 
 /// The basic table, without the escape.
-const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+const BASIC: &str =
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// The extension table: these take the place of two.
 const EXTENDED: &str = "^{}\\[~]|€";
 
 /// The places that a character takes in the GSM alphabet; `None`: it is not in it.
 pub fn septets(character: char) -> Option<usize> {
-    if BASIC.contains(character) {
-        Some(1)
-    } else {
-        EXTENDED.contains(character).then_some(2)
-    }
+    if BASIC.contains(character) { Some(1) } else { EXTENDED.contains(character).then_some(2) }
 }
 
 /// The places that a text takes in the GSM alphabet; `None`: it holds a character that is not in it.

@@ -44,7 +44,10 @@ mod tests {
             CommandResult::UnknownActor,
             CommandResult::Refused("there is no such incident".into()),
         ];
-        assert_eq!(words(&results, "Who are you?"), "Incident 7 is acknowledged. Who are you?. Nothing was changed: there is no such incident");
+        assert_eq!(
+            words(&results, "Who are you?"),
+            "Incident 7 is acknowledged. Who are you?. Nothing was changed: there is no such incident"
+        );
         assert!(!is_done(&results) && is_done(&results[..1]));
     }
 }

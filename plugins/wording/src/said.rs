@@ -12,7 +12,8 @@ const TEXT_MAX_BYTES: usize = 500;
 const SNOOZE_MAX_SECONDS: u32 = 30 * 86_400;
 
 /// What somebody who was not understood is told.
-pub const HELP: &str = "Not understood. Reply A7 to acknowledge incident 7, R7 to resolve it, S7 2h to snooze it; without a number the newest is meant.";
+pub const HELP: &str =
+    "Not understood. Reply A7 to acknowledge incident 7, R7 to resolve it, S7 2h to snooze it; without a number the newest is meant.";
 
 /// The commands in the first line that says something; empty: it is none that is known.
 pub fn read(text: &str, kind: &str, address: &str) -> Vec<Command> {
@@ -122,25 +123,42 @@ mod tests {
         assert_eq!(of("Ack"), [(Subject::Latest, Operation::Acknowledge)]);
         assert_eq!(of("/resolve #12"), [(id("12"), Operation::Resolve)]);
         assert_eq!(of("Resolved!\n\n> On Monday, Reveille wrote"), [(Subject::Latest, Operation::Resolve)]);
-        assert_eq!(of("a7, a8 9"), [(id("7"), Operation::Acknowledge), (id("8"), Operation::Acknowledge), (id("9"), Operation::Acknowledge)]);
+        assert_eq!(
+            of("a7, a8 9"),
+            [(id("7"), Operation::Acknowledge), (id("8"), Operation::Acknowledge), (id("9"), Operation::Acknowledge)]
+        );
     }
 
     #[test]
     fn snooze_and_reroute_say_how_long_and_to_whom() {
         assert_eq!(of("S7 2h"), [(id("7"), Operation::SnoozeSeconds(7200))]);
         assert_eq!(of("snooze 30m"), [(Subject::Latest, Operation::SnoozeSeconds(1800))]);
-        assert_eq!(of("reroute 7 team/platform user/bob"), [(
-            id("7"),
-            Operation::Reroute(vec![Target::Team("platform".into()), Target::User("bob".into())])
-        )]);
+        assert_eq!(
+            of("reroute 7 team/platform user/bob"),
+            [(id("7"), Operation::Reroute(vec![Target::Team("platform".into()), Target::User("bob".into())]))]
+        );
     }
 
     /// Planted bug that this finds: a first word that is enough, so that "Resolve it yourself" resolves.
     #[test]
     fn what_is_not_understood_to_the_end_does_nothing() {
         for text in [
-            "", "7", "hello", "ack please", "Resolve it yourself", "a7 when you can", "r-7", "a7b", "snooze", "snooze 2h 7", "s7 0m", "s7 31d", "reroute 7",
-            "reroute 7 platform", "acknowledge 7 8 not 9", "> ack",
+            "",
+            "7",
+            "hello",
+            "ack please",
+            "Resolve it yourself",
+            "a7 when you can",
+            "r-7",
+            "a7b",
+            "snooze",
+            "snooze 2h 7",
+            "s7 0m",
+            "s7 31d",
+            "reroute 7",
+            "reroute 7 platform",
+            "acknowledge 7 8 not 9",
+            "> ack",
         ] {
             assert_eq!(of(text), [], "{text}");
         }

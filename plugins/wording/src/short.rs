@@ -53,7 +53,9 @@ fn fitted(alphabet: Alphabet, head: &str, middle: &str, end: &str) -> String {
 fn words(page: &Page) -> (String, String) {
     let message = Message::of(page, None);
     match page.purpose() {
-        Purpose::Test(code) => return (format!("Your Reveille code is {}. ", line(code, 32)), "Type it in where you added this number.".into()),
+        Purpose::Test(code) => {
+            return (format!("Your Reveille code is {}. ", line(code, 32)), "Type it in where you added this number.".into());
+        }
         Purpose::Reminder(text) => return ("Reveille: ".into(), line(text, MIDDLE_MAX)),
         Purpose::Approval(text) => return ("APPROVE? ".into(), line(text, MIDDLE_MAX)),
         _ => {}
@@ -64,7 +66,9 @@ fn words(page: &Page) -> (String, String) {
     let many = if count > 1 { format!("{count} incidents: ") } else { String::new() };
     let what = line(&about(worst), MIDDLE_MAX);
     match page.purpose() {
-        Purpose::Update(text) if message.kind == Kind::Firing(worst.severity()) || count > 1 => (format!("{word} {many}"), format!("{}: {what}", line(text, MIDDLE_MAX))),
+        Purpose::Update(text) if message.kind == Kind::Firing(worst.severity()) || count > 1 => {
+            (format!("{word} {many}"), format!("{}: {what}", line(text, MIDDLE_MAX)))
+        }
         Purpose::Update(_) => (format!("{word} {}: ", line(worst.id(), 20)), what),
         _ => (format!("{word} {many}"), what),
     }
@@ -91,7 +95,13 @@ fn end(page: &Page, replies: bool) -> String {
             let numbers: Vec<String> = many.iter().map(|id| format!("A{id}")).collect();
             format!("\nReply {} to ack", numbers.join(" "))
         }
-        _ => page.incidents().iter().find_map(Incident::url).and_then(message::address).filter(|url| url.len() < END_MAX).map_or_else(String::new, |url| format!("\n{url}")),
+        _ => page
+            .incidents()
+            .iter()
+            .find_map(Incident::url)
+            .and_then(message::address)
+            .filter(|url| url.len() < END_MAX)
+            .map_or_else(String::new, |url| format!("\n{url}")),
     }
 }
 

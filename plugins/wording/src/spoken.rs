@@ -42,6 +42,9 @@ fn word(message: &Message) -> String {
 
 /// Marks that a voice would spell are left out.
 fn readable(text: &str) -> String {
-    let kept: String = text.chars().map(|c| if matches!(c, '_' | '/' | '\\' | '|' | '<' | '>' | '{' | '}' | '[' | ']' | '`' | '*' | '#') { ' ' } else { c }).collect();
+    let kept: String = text
+        .chars()
+        .map(|c| if matches!(c, '_' | '/' | '\\' | '|' | '<' | '>' | '{' | '}' | '[' | ']' | '`' | '*' | '#') { ' ' } else { c })
+        .collect();
     line(&kept, TITLE_MAX).trim_end_matches('.').to_owned()
 }
