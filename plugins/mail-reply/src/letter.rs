@@ -1,6 +1,6 @@
 //! A mail that came back: who sent it, what its first line says, and the tokens that it quotes.
 
-use mail_parser::{HeaderName, MessageParser};
+use mail_parser::MessageParser;
 use reveille_sdk::types::{Command, Operation, Subject};
 use wording::said;
 
@@ -46,8 +46,7 @@ impl Letter {
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mail = MessageParser::default().parse(bytes)?;
         let sender = mail.from()?.first()?.address()?.trim().to_lowercase();
-        let automatic = mail.headers().get(HeaderName::AutoSubmitted);
-        let automatic = automatic.is_some_and(|field| !field.raw_value().trim_ascii().eq_ignore_ascii_case(b"no"));
+        let automatic = mail.header_raw("Auto-Submitted").is_some_and(|value| !value.trim().eq_ignore_ascii_case("no"));
         let text = mail.body_text(0).map(std::borrow::Cow::into_owned).unwrap_or_default();
         Some(Self { sender, text, automatic })
     }
