@@ -5,17 +5,25 @@
 
 pub mod browser;
 pub mod crew;
+pub mod discord;
 pub mod folder;
 pub mod guide;
 pub mod mail;
+pub mod mattermost;
+pub mod opsgenie;
+pub mod pagerduty;
 pub mod peers;
 pub mod phones;
 pub mod place;
 pub mod postgres;
+pub mod provider;
 pub mod redis;
 pub mod server;
 pub mod slack;
 pub mod story;
+pub mod teams;
+pub mod telegram;
+pub mod twilio;
 
 pub use crew::Crew;
 pub use story::Story;

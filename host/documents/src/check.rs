@@ -325,6 +325,9 @@ pub(crate) fn installation(bundle: &Bundle) -> Installation {
             Document::Channel(d) => {
                 let plugin = d.plugin.as_ref().map_or(id, |name| name.0.clone());
                 made.receipts.extend(d.receipt_within.as_ref().map(|delay| (plugin.clone(), delay.0)));
+                if d.follow {
+                    made.followers.insert(plugin.clone());
+                }
                 made.notify.push(PluginUse { plugin, settings: settings_text(&d.settings), on_failure: OnFailure::Skip });
             }
             Document::Grant(d) => {

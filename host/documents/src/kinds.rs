@@ -406,6 +406,10 @@ pub struct ChannelDocument {
     /// contact is used. Default: a page that was taken counts as good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt_within: Option<Delay>,
+    /// Whether its messages follow their incident: whoever was told is told again when it is acknowledged, given back or resolved, from
+    /// wherever that comes. A chat's message is edited; what was forwarded is closed there. Default: false.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub follow: bool,
 }
 
 /// What a plugin may use, out of what its manifest asks. Its id is the plugin's name.

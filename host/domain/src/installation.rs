@@ -241,6 +241,8 @@ pub struct Installation {
     pub pipelines: BTreeMap<PipelineId, Pipeline>,
     /// Notify plugins, asked for the contact kinds that their manifests declare.
     pub notify: Vec<PluginUse>,
+    /// Notify plugins whose messages are told when their incident is answered, by whomever, or fires again.
+    pub followers: std::collections::BTreeSet<String>,
     pub grants: BTreeMap<String, Grant>,
     /// Lookup tables beside the service catalog, which is always there as `catalog`.
     pub tables: BTreeMap<String, Table>,

@@ -189,8 +189,12 @@ impl Interactions {
         Ok(())
     }
 
-    /// Messages by the same plugin about an incident that was answered are told so, where the plugin can update what it sent.
+    /// Messages by the same plugin about an incident that was answered are told so, where the plugin can update what it sent. Those that
+    /// follow their incident are told by the news.
     async fn update_messages(&self, snapshot: &Arc<Snapshot>, plugin: &str, obeyed: Vec<Obeyed>, digest: &str) {
+        if snapshot.installation.followers.contains(plugin) {
+            return;
+        }
         let kinds: BTreeSet<String> = snapshot
             .notify
             .iter()

@@ -2,8 +2,8 @@
 //!
 //! Each loop is woken by a signal, by its period and by the next due time, and decides from stored rows only: router asks who has to know,
 //! escalation pages step by step until somebody answers, delivery makes sure that a page arrives, automation asks what should be done,
-//! actions does it, timers wakes what was to rest for a while, handoff tells whose shift begins, and contacts tries how people are
-//! reached. A restart is no special case of theirs. What people answer from outside comes in through
+//! actions does it, timers wakes what was to rest for a while, handoff tells whose shift begins, contacts tries how people are reached, and
+//! news tells those who were told what became of it. A restart is no special case of theirs. What people answer from outside comes in through
 //! [`Interactions`].
 
 mod actions;
@@ -20,6 +20,7 @@ mod instances;
 mod interaction;
 pub mod links;
 mod message;
+mod news;
 mod oncall;
 mod paging;
 pub mod preview;

@@ -9,6 +9,7 @@ use crate::handoff::Handoffs;
 use crate::house::{Activity, House};
 use crate::interaction::Interactions;
 use crate::links::LinkSigner;
+use crate::news::NewsDesk;
 use crate::reconciler::{Work, keep};
 use crate::router::Router;
 use crate::timers::Timers;
@@ -56,7 +57,7 @@ impl OnCall {
         let house = Arc::new(House { parts, activity: Activity::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
-        let works: [Arc<dyn Work>; 8] = [
+        let works: [Arc<dyn Work>; 9] = [
             Arc::new(Router::new(Arc::clone(&house))),
             Arc::new(Escalation::new(Arc::clone(&house))),
             Arc::new(Delivery::new(Arc::clone(&house))),
@@ -65,6 +66,7 @@ impl OnCall {
             Arc::new(Timers::new(Arc::clone(&house))),
             Arc::new(Handoffs::new(Arc::clone(&house))),
             Arc::new(Contacts::new(Arc::clone(&house))),
+            Arc::new(NewsDesk::new(Arc::clone(&house))),
         ];
         let loops = works.into_iter().map(|work| tokio::spawn(keep(work, Arc::clone(&house), stopped.clone()))).collect();
         let interactions = Arc::new(Interactions::new(Arc::clone(&house)));

@@ -89,6 +89,8 @@ pub struct Committed {
     pub timers: bool,
     /// Automation plugins are to be told something.
     pub automation: bool,
+    /// Messages about incidents are to say what happened.
+    pub news: bool,
     pub outcomes: Vec<(&'static str, u64)>,
     /// Whose alerts opened an incident, one entry each.
     pub opened: Vec<(TeamId, IntegrationId)>,
@@ -210,6 +212,7 @@ impl<'t> Batch<'t> {
 
     fn finish(mut self, cursor: Option<JournalId>) -> Result<Committed, StoreError> {
         self.committed.automation = self.rows.has_events();
+        self.committed.news = self.rows.has_news();
         self.rows.write()?;
         self.write_heat()?;
         if let Some(cursor) = cursor {

@@ -9,11 +9,11 @@ use domain::command::Operation;
 use domain::id::{AlertId, IncidentId, TeamId};
 use domain::incident::{AlertState, Incident, Window};
 use domain::time::Millis;
-use domain::timeline::Line;
+use domain::timeline::{Line, LineKind};
 use domain::transition::{Change, Ground};
 use ports::hot::{WindowKey, WindowRow};
-use ports::{Snapshot, StoreError, Tx};
-use std::collections::{BTreeSet, HashMap};
+use ports::{News, Snapshot, StoreError, Tx, object};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Most alerts that are counted when an incident is opened again.
 const COUNTED_LIMIT: u32 = 10_000;
@@ -107,6 +107,8 @@ pub struct Rows<'t> {
     pub snapshot: &'t Snapshot,
     /// What automation plugins are to be told: the incident, the plugin, when, and what.
     events: Vec<(IncidentId, String, Millis, Happened)>,
+    /// Incidents whose messages are to say what happened, and when that was.
+    news: BTreeMap<IncidentId, Millis>,
     /// The earliest time at which an alert that changed has to be looked at again.
     pub next_wake: Option<Millis>,
     pub changed: BTreeSet<IncidentId>,
@@ -128,6 +130,7 @@ impl<'t> Rows<'t> {
             lines: Vec::new(),
             snapshot,
             events: Vec::new(),
+            news: BTreeMap::new(),
             next_wake: None,
             changed: BTreeSet::new(),
             route: false,
@@ -343,8 +346,13 @@ impl<'t> Rows<'t> {
         self.lines.extend(change.lines);
     }
 
-    /// Notes what automation plugins are to be told of a line. Alerts that join in one commit are told as one.
+    /// Notes what automation plugins are to be told of a line, and whether messages about the incident are to say so. Alerts that join in one
+    /// commit are told as one.
     fn happened(&mut self, incident: &Incident, line: &Line) {
+        let answer = matches!(line.kind, LineKind::Acknowledged | LineKind::Unacknowledged | LineKind::Resolved);
+        if answer && !self.snapshot.installation.followers.is_empty() {
+            self.news.insert(incident.id, line.at);
+        }
         let plugins = self.snapshot.automation(incident);
         if plugins.is_empty() {
             return;
@@ -360,6 +368,11 @@ impl<'t> Rows<'t> {
     /// Whether automation plugins are to be told something.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// Whether messages are to say what happened.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     fn write_alerts(&mut self) -> Result<(), StoreError> {
@@ -396,6 +409,9 @@ impl<'t> Rows<'t> {
         for (incident, plugin, at, change) in self.events.drain(..) {
             let id = self.tx.new_event_id()?;
             self.tx.put_event(&QueuedEvent { id, incident, plugin, at, change, tries: 0, next_at: at })?;
+        }
+        while let Some((incident, at)) = self.news.pop_first() {
+            object::put(self.tx, &News { incident, at, next_at: at })?;
         }
         Ok(())
     }

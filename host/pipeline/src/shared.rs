@@ -166,6 +166,9 @@ impl Shared {
         if committed.automation {
             self.wakes.automation.notify_one();
         }
+        if committed.news {
+            self.wakes.news.notify_one();
+        }
         if committed.dead_letters {
             self.wakes.dead_letters.notify_one();
         }

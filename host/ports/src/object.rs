@@ -31,11 +31,13 @@ pub enum Kind {
     Receipt,
     /// When the auditor looks again.
     Audit,
+    /// An incident that was answered or fires again, whose messages are to say so.
+    News,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Silence,
         Self::Heartbeat,
         Self::Contact,
@@ -46,6 +48,7 @@ impl Kind {
         Self::Turn,
         Self::Receipt,
         Self::Audit,
+        Self::News,
     ];
 
     /// As stored.
@@ -61,6 +64,7 @@ impl Kind {
             Self::Turn => "turn",
             Self::Receipt => "receipt",
             Self::Audit => "audit",
+            Self::News => "news",
         }
     }
 }

@@ -9,7 +9,7 @@ use domain::id::{IntegrationId, PipelineId, Revision};
 use domain::incident::Incident;
 use domain::installation::{Installation, OnFailure};
 use domain::silence::Silences;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One plugin at one place of a pipeline.
@@ -60,6 +60,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The contact kinds whose messages follow their incident: those of channels that say so and whose plugin can tell news.
+    pub fn followed(&self) -> BTreeSet<&str> {
+        let follows = |plugin: &Arc<dyn Plugin>| self.installation.followers.contains(&plugin.cite().name);
+        let tells = |kind: &str, plugin: &Arc<dyn Plugin>| {
+            plugin.info().contacts.iter().any(|contact| contact.kind == kind && contact.purposes.iter().any(|purpose| purpose == "update"))
+        };
+        self.notify.iter().filter(|(kind, plugin)| follows(plugin) && tells(kind, plugin)).map(|(kind, _)| kind.as_str()).collect()
+    }
+
     /// The automation plugins that are told of an incident: those of its integration's pipeline. Of what is about the host itself, none is.
     pub fn automation(&self, incident: &Incident) -> &[Automated] {
         if incident.own {

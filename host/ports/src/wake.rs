@@ -32,6 +32,8 @@ pub struct Wakes {
     pub quiet: Bell,
     /// A heartbeat that was missing came, or the configuration changed.
     pub heartbeats: Notify,
+    /// An incident changed, and messages about it are to say so.
+    pub news: Notify,
     changed: broadcast::Sender<IncidentId>,
 }
 
@@ -87,6 +89,7 @@ impl Default for Wakes {
             contacts: Notify::new(),
             quiet: Bell::default(),
             heartbeats: Notify::new(),
+            news: Notify::new(),
             changed,
         }
     }

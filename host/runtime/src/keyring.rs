@@ -1,6 +1,7 @@
 //! Keys that guests use by name and never see. While a key rotates, the old one verifies beside the new one.
 
 use ring::{hmac, signature};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,7 +11,7 @@ pub enum Algorithm {
     HmacSha1,
     HmacSha256,
     HmacSha512,
-    /// Verifies only; the key is the 32-byte public key.
+    /// Verifies only; the key is the 32-byte public key. As this and the others that verify only, it may be given in hexadecimal digits.
     Ed25519,
     /// Verifies only, P-256 with SHA-256; the key is the uncompressed point, the signature fixed (64 bytes) or DER.
     Es256,
@@ -124,7 +125,17 @@ fn verify(algorithm: Algorithm, key: &[u8], data: &[u8], given: &[u8]) -> bool {
         Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
         _ => &signature::ED25519,
     };
-    signature::UnparsedPublicKey::new(public, key).verify(data, given).is_ok()
+    signature::UnparsedPublicKey::new(public, &*bytes(key)).verify(data, given).is_ok()
+}
+
+/// A public key as it is or in hexadecimal digits, as providers show theirs and as a file of text can hold it.
+fn bytes(key: &[u8]) -> Cow<'_, [u8]> {
+    // No public key of 32 bytes is written in 32 digits.
+    let written = key.len() > 32 && key.iter().all(u8::is_ascii_hexdigit);
+    match hex::decode(key) {
+        Ok(bytes) if written => Cow::Owned(bytes),
+        _ => Cow::Borrowed(key),
+    }
 }
 
 #[cfg(test)]
@@ -177,6 +188,9 @@ mod tests {
         assert_eq!(ring.verify("sender", Algorithm::Ed25519, b"", &given), Ok(true));
         assert_eq!(ring.verify("sender", Algorithm::Ed25519, b"x", &given), Ok(false));
         assert!(ring.sign("sender", Algorithm::Ed25519, b"").is_err());
+        let written = key(hex::encode(&public).as_bytes(), None, &[Algorithm::Ed25519]);
+        let ring = KeyRing::new([("sender".to_string(), written)]);
+        assert_eq!(ring.verify("sender", Algorithm::Ed25519, b"", &given), Ok(true), "in hexadecimal digits");
     }
 
     #[test]

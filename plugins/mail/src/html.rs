@@ -3,8 +3,8 @@
 use message::{Kind, Message, Place, Summary, html};
 use reveille_sdk::types::Severity;
 
-/// The whole document. Every value is escaped; addresses were checked to be web addresses.
-pub fn body(message: &Message) -> String {
+/// The whole document, with what a reply has to quote at its end. Every value is escaped; addresses were checked to be web addresses.
+pub fn with_reply(message: &Message, reply: &str) -> String {
     let mut out = String::with_capacity(4096);
     out.push_str("<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">");
     out.push_str("<meta name=\"color-scheme\" content=\"light dark\"></head>");
@@ -30,6 +30,7 @@ pub fn body(message: &Message) -> String {
     if message.more > 0 {
         out.push_str(&format!("<p>and {} more.</p>", message.more));
     }
+    out.push_str(reply);
     out.push_str("</body></html>");
     out
 }

@@ -1,6 +1,7 @@
 //! Pages people by mail: text and HTML with the same words, one thread per incident.
 
 mod html;
+mod reply;
 mod smtp;
 mod text;
 
@@ -16,6 +17,8 @@ const SUBJECT_MAX_CHARS: usize = 200;
 pub struct Settings {
     /// Stands before each subject, such as `acme`; shown in brackets.
     pub subject_prefix: String,
+    /// Whether mails carry what a reply has to quote.
+    pub replies: bool,
     /// IANA zone for times where the reader's own is not known.
     pub time_zone: String,
     /// How long to wait after a temporary refusal, in seconds (10 to 3,600).
@@ -24,7 +27,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { subject_prefix: String::new(), time_zone: "UTC".into(), retry_seconds: 60 }
+        Self { subject_prefix: String::new(), replies: false, time_zone: "UTC".into(), retry_seconds: 60 }
     }
 }
 
@@ -48,11 +51,12 @@ impl Notify for Mail {
 
     fn render(&self, page: &Page) -> Result<Request> {
         let message = Message::of(page, Some(&self.0.time_zone));
+        let choices = if self.0.replies { page.choices() } else { &[] };
         Ok(Request::Mail(reveille_sdk::types::Mail {
             to: vec![page.contact().address.clone()],
             subject: self.subject(&message, page),
-            text: text::body(&message),
-            html: Some(html::body(&message)),
+            text: text::body(&message) + &reply::text(choices),
+            html: Some(html::with_reply(&message, &reply::html(choices))),
             in_reply_to: page.previous().map(str::to_owned),
         }))
     }

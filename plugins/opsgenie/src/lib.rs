@@ -1,0 +1,73 @@
+//! Forwards incidents to Opsgenie: creates, acknowledges and closes alerts there, for teams that move over in steps.
+
+mod alert;
+mod reply;
+
+use reveille_sdk::prelude::*;
+
+/// What the operator sets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the API is.
+    pub api: String,
+    /// How this installation is called there.
+    pub source: String,
+    /// How long to wait after a temporary refusal that does not say, in seconds (5 to 3,600).
+    pub retry_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { api: "https://api.opsgenie.com".into(), source: "reveille".into(), retry_seconds: 30 }
+    }
+}
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Opsgenie(Settings);
+
+impl Opsgenie {
+    /// The call about the incident at this place of the page; none: there are no more.
+    fn call(&self, page: &Page, place: usize) -> Option<Request> {
+        let (path, body) = alert::of(page, place, &self.0.source)?;
+        let url = format!("{}/v2/alerts{path}", self.0.api.trim_end_matches('/'));
+        let request = HttpRequest::new(Method::Post, url).header("content-type", "application/json");
+        // Opsgenie's scheme is `GenieKey`, which the contract has no word for. The key may be a placeholder.
+        Some(Request::Http(request.header("authorization", format!("GenieKey {}", page.contact().address)).body(body)))
+    }
+}
+
+#[plugin]
+impl Notify for Opsgenie {
+    type Settings = Settings;
+
+    fn new(settings: Settings) -> Result<Self> {
+        if message::address(&settings.api).is_none() {
+            return Err(Error::setting("/api", "must be an http or https address"));
+        }
+        if settings.source.is_empty() || settings.source.len() > 100 {
+            return Err(Error::setting("/source", "must have from 1 to 100 bytes"));
+        }
+        if !(5..=3600).contains(&settings.retry_seconds) {
+            return Err(Error::setting("/retry_seconds", "must be from 5 to 3600"));
+        }
+        Ok(Self(settings))
+    }
+
+    fn render(&self, page: &Page) -> Result<Request> {
+        self.call(page, 0).ok_or_else(|| Error::rejected("there is no incident to forward"))
+    }
+
+    /// A bundled page is several alerts: one call for each.
+    fn interpret(&self, page: &Page, step: u32, response: &Response) -> Result<Outcome> {
+        let Response::Http(response) = response else {
+            return Err(Error::internal("the answer to an HTTP request is an HTTP response, not an SMTP reply"));
+        };
+        let outcome = reply::outcome(response, &alert::alias_of(page, &self.0.source), self.0.retry_seconds);
+        match (&outcome, self.call(page, step as usize + 1)) {
+            (Outcome::Accepted(_), Some(next)) if step < alert::FURTHER_MAX => Ok(Outcome::Proceed(next)),
+            _ => Ok(outcome),
+        }
+    }
+}

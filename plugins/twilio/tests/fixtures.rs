@@ -1,0 +1,13 @@
+//! Runs each case of `fixtures/`: what comes in, and the hand-written answer.
+
+use reveille_sdk::mock;
+
+#[test]
+fn pages() {
+    mock::cases("fixtures/notify", mock::Case::notify::<twilio::Twilio>);
+}
+
+#[test]
+fn answers() {
+    mock::cases("fixtures/interact", mock::Case::interact::<twilio::Twilio>);
+}
