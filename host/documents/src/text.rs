@@ -4,8 +4,8 @@
 use crate::hours::OpeningHours;
 use crate::limits::{DELAY_LIMIT_SECONDS, ID_LIMIT_BYTES};
 use crate::problem::hint;
-use domain::escalation::Target;
 use domain::contact::Contact;
+use domain::escalation::Target;
 use domain::matcher::{self, Matcher};
 use domain::schedule::Turn;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -228,7 +228,8 @@ pub(crate) const TARGETS: [&str; 6] = ["policy", "previous", "next", "rotation",
 
 impl Text for PageTarget {
     const FORMAT: &'static str = "target";
-    const PATTERN: &'static str = "^((policy|rotation|next|previous|team|user)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[A-Za-z0-9._-]+/.*[@:+#{].*)$";
+    const PATTERN: &'static str =
+        "^((policy|rotation|next|previous|team|user)/[A-Za-z0-9][A-Za-z0-9._-]{0,63}|[A-Za-z0-9._-]+/.*[@:+#{].*)$";
 
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no target: write it as `rotation/NAME`, `user/NAME`, `team/NAME` or `policy/NAME`");

@@ -83,7 +83,10 @@ fn what_is_exported_applies_without_a_change() {
         assert_eq!(kept.to_json(), bundle.to_json());
     }
     let missing: Vec<documents::Kind> = documents::Kind::ALL.into_iter().filter(|kind| !kinds.contains(kind)).collect();
-    assert!(missing.is_empty(), "no good case has a document of {missing:?}: what is not exported and read back here is not known to survive it");
+    assert!(
+        missing.is_empty(),
+        "no good case has a document of {missing:?}: what is not exported and read back here is not known to survive it"
+    );
 }
 
 #[test]

@@ -87,11 +87,20 @@ fn documents_about_quiet_arrive() {
     assert_eq!((sundays.id.as_str(), sundays.owner.as_str()), ("maintenance/sundays", "007"));
     // Two in the night in Rome is one in UTC in winter, and 4 January 2026 is a Sunday.
     let first = sundays.stretches(Millis(1_767_225_600_000), Millis(1_767_830_400_000));
-    assert_eq!(first.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(), [("2026-01-04T01:00:00Z".into(), "2026-01-04T03:00:00Z".into())]);
+    assert_eq!(
+        first.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(),
+        [("2026-01-04T01:00:00Z".into(), "2026-01-04T03:00:00Z".into())]
+    );
     let once = made.maintenance["once"].stretches(Millis(0), Millis(i64::MAX));
-    assert_eq!(once.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(), [("2026-01-04T02:00:00Z".into(), "2026-01-04T03:30:00Z".into())]);
+    assert_eq!(
+        once.iter().map(|s| (s.from.rfc3339(), s.until.rfc3339())).collect::<Vec<_>>(),
+        [("2026-01-04T02:00:00Z".into(), "2026-01-04T03:30:00Z".into())]
+    );
     let inhibition = &made.inhibitions["cluster"];
-    assert_eq!((inhibition.target[0].to_string(), inhibition.equal.as_slice()), (r#"severity=~"warning|error""#.into(), &["cluster".to_owned()][..]));
+    assert_eq!(
+        (inhibition.target[0].to_string(), inhibition.equal.as_slice()),
+        (r#"severity=~"warning|error""#.into(), &["cluster".to_owned()][..])
+    );
     let heartbeat = &made.heartbeats["backup"];
     assert_eq!((heartbeat.every_seconds, heartbeat.grace_seconds, heartbeat.alerts.len()), (86_400, 1800, 1));
     assert_eq!(made.default_policy_for(Some(&heartbeat.sender()), Some(&heartbeat.team)).as_str(), "other");

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 mod advance;
 mod begin;
-mod neighbours;
-mod plan;
 #[cfg(test)]
 mod laws;
+mod neighbours;
+mod plan;
 #[cfg(test)]
 mod tests;
 

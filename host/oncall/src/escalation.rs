@@ -2,9 +2,9 @@
 
 use crate::automation::tell;
 use crate::house::{House, line};
+use crate::paging::queue;
 use crate::reconciler::Work;
 use domain::action::Change;
-use crate::paging::queue;
 use domain::alert::Status;
 use domain::escalation::{Advance, Begun, Duty, Run, RunState, Target, Turned, Turns, advance};
 use domain::id::{IncidentId, PolicyId, RunId, UserId};

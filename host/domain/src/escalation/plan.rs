@@ -1,9 +1,9 @@
 //! Whom a target means at this moment: the plan that a run follows, and the people behind a step.
 
 use super::{Policy, Step, Target};
-use crate::id::{PolicyId, RotationId, UserId};
 use super::{Turned, next_on_call, previous_on_call};
 use crate::contact::Contact;
+use crate::id::{PolicyId, RotationId, UserId};
 use crate::installation::Installation;
 use crate::schedule::{Override, Rotation, on_call_at};
 use crate::time::Millis;

@@ -13,8 +13,8 @@ mod people;
 mod plugin;
 mod respond;
 mod send;
-mod simulate;
 mod silence;
+mod simulate;
 mod store;
 mod watch;
 

@@ -112,10 +112,8 @@ impl Configuration {
             if !snapshot.notify.contains_key(&contact.kind) {
                 let kinds =
                     if served.is_empty() { "there is no channel".to_owned() } else { format!("channels serve {}", served.join(", ")) };
-                warnings.push(format!(
-                    "{whose}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})",
-                    contact.kind
-                ));
+                warnings
+                    .push(format!("{whose}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})", contact.kind));
             }
             if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
                 warnings.push(format!(

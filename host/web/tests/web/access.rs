@@ -87,7 +87,9 @@ fn due_permission(method: &str, path: &str) -> &'static str {
                 "change-dead-letter"
             }
         }
-        p if (p.starts_with("overrides") || p.starts_with("swaps") || p.starts_with("rotations/") || p.starts_with("silences")) && !reads => {
+        p if (p.starts_with("overrides") || p.starts_with("swaps") || p.starts_with("rotations/") || p.starts_with("silences"))
+            && !reads =>
+        {
             "responder"
         }
         // Their own feeds, of what they see.

@@ -178,7 +178,15 @@ fn check(files: &[BundleFile]) -> Result<(), ConfigureError> {
 
 impl Configure for DoubleConfigure {
     fn plan(&self, files: Vec<BundleFile>) -> BoxFuture<'static, Result<Plan, ConfigureError>> {
-        Box::pin(async move { check(&files).map(|()| Plan { revision: Revision(3), changes: change(), pages: vec![], time_zone: "UTC".into(), warnings: vec![] }) })
+        Box::pin(async move {
+            check(&files).map(|()| Plan {
+                revision: Revision(3),
+                changes: change(),
+                pages: vec![],
+                time_zone: "UTC".into(),
+                warnings: vec![],
+            })
+        })
     }
 
     fn apply(&self, files: Vec<BundleFile>, expected: Option<Revision>, _: String) -> BoxFuture<'static, Result<Applied, ConfigureError>> {
