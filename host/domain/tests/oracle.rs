@@ -1,8 +1,8 @@
 //! Who is on call, compared with an independent program in Python (zoneinfo, dateutil): around every offset transition of all zones from
 //! 2000 to 2040, two days to either side, and on random dates between.
 //!
-//! Seen to fail with: the later of two instants in a fold; a handoff in a gap at the instant that the later offset gives; a weekly window
-//! whose length is counted in elapsed time; days off taken from the date that the clock shows.
+//! Seen to fail where one of the two takes the second instant of a fold; the later reading of a time in a gap; a window's length as elapsed
+//! time; a day off by the date that the clock shows; the earlier of two layers.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

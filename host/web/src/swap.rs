@@ -96,7 +96,7 @@ impl Swap {
             && shifts(rotation, overrides, from, self.until).iter().all(|shift| shift.user == self.owner)
     }
 
-    /// Somebody accepts. The override to be written, if nobody has to approve.
+    /// Somebody accepts. `true`: nobody has to approve, and it can be carried out.
     pub fn accept(&mut self, user: UserId, rotation: &Rotation, overrides: &[Override], now: Millis) -> Result<bool, Refusal> {
         if self.state != State::Asked || !self.is_open(now) {
             return Err(Refusal::Over);

@@ -82,7 +82,7 @@ impl Recurrence {
         &self.times
     }
 
-    /// How many of its times may have begun when the clock shows `local`, and which of them surely have.
+    /// How many of its times may have begun when the clock shows `local`: all that have, and those of the next day and a half.
     pub(super) fn begun(&self, local: DateTime) -> usize {
         let bound = local.checked_add(SLACK_HOURS.hours()).unwrap_or(DateTime::MAX);
         self.times.partition_point(|time| *time <= bound)

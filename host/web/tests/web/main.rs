@@ -8,3 +8,4 @@ mod house;
 mod live;
 mod pages;
 mod sessions;
+mod swaps;
