@@ -252,7 +252,7 @@ fn a_reopened_incident_pages_again() {
     assert_eq!(story.incident(1)["status"], "resolved");
 }
 
-/// Planted bug that this finds: a merge that moves counts and not alerts. Two incidents were one: recoveries and new alerts follow.
+/// The bug to find: a merge that moves counts and not alerts. Two incidents were one: recoveries and new alerts follow.
 #[test]
 fn a_merged_incident_ends_when_all_of_it_is_over() {
     let mut story = Story::two_people();

@@ -35,7 +35,7 @@ fn a_snooze_wakes_and_escalates_from_the_start() {
     assert_eq!(count(&story, 1, "The snooze is over: it fires again"), 1);
 }
 
-/// Planted bug that this finds: a timer in memory. The server is dead when the snooze ends, and pages as soon as it is back.
+/// The bug to find: a timer in memory. The server is dead when the snooze ends, and pages as soon as it is back.
 #[test]
 fn a_snooze_that_ends_while_the_server_is_down_wakes_at_the_start() {
     let mut story = Story::two_people();

@@ -116,7 +116,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for SentOrNothing<T> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(None));
         }
-        serde_json::from_slice(&body).map(|sent| Self(Some(sent))).map_err(|error| {
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
             Problem::bad_request(format!("The body is not the JSON that is wanted here: {error}."), "See /api/v1/openapi.json.")
         })
     }
