@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::reconciler::Work;
 use domain::alert::Status;
 use domain::contact::Contact;
-use domain::id::{IncidentId, UserId};
+use domain::id::UserId;
 use domain::incident::Incident;
 use domain::installation::Installation;
 use domain::page::{Outbox, OutboxState, Purpose};
@@ -71,9 +71,11 @@ fn tell(tx: &mut dyn Tx, news: &News, snapshot: &Snapshot, now: Millis) -> Resul
     let words = words(&incident, &snapshot.installation);
     let mut queued = 0;
     for sent in told(&rows) {
+        let id = tx.new_outbox_id()?;
         let row = Outbox {
-            id: tx.new_outbox_id()?,
-            key: key(incident.id, news.at, queued),
+            id,
+            // By the row's own number: two things may happen to an incident at one time.
+            key: format!("{}-n-{id}", incident.id),
             run: None,
             purpose: Purpose::Update(words.clone()),
             state: OutboxState::Queued,
@@ -107,11 +109,6 @@ fn told(rows: &[Outbox]) -> impl Iterator<Item = &Outbox> {
 
 fn address(contact: &Contact) -> (&str, &str) {
     (&contact.kind, &contact.address)
-}
-
-/// At most 64 bytes, and never that of another piece of news.
-fn key(incident: IncidentId, at: Millis, place: u32) -> String {
-    format!("{incident}-n-{}-{place}", at.0)
 }
 
 /// What became of it.
