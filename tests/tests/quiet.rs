@@ -227,20 +227,20 @@ fn token(story: &Story, user: &str, scope: &str) -> String {
     secret.trim().to_owned()
 }
 
+/// In real time, since amtool shows only what is not over by its own clock. Whoever is on call then is paged.
 #[test]
 fn amtool_adds_alerts_silences_and_ends_silences() {
-    let mut story = Story::two_people();
+    let mut story = Story::with(Setting { real_time: true, ..Default::default() });
+    let paged = |story: &Story| story.rings("alice").len() + story.rings("bob").len();
     let by_key = story.server.url(&format!("/am/{}", story.server.key("shop-alertmanager")));
     let by_token = story.server.url(&format!("/am/{}", token(&story, "alice", "respond")));
-    let times = ["--start=2026-03-02T03:00:00Z", "--end=2026-03-02T09:00:00Z"];
-    let silence = ["silence", "add", "--author=alice", "--comment=deployment", times[0], times[1], "alertname=TargetDown", "job=~check.*"];
+    let silence = ["silence", "add", "--author=alice", "--comment=deployment", "--duration=6h", "alertname=TargetDown", "job=~check.*"];
     let (id, ok) = amtool(&by_token, &silence);
     assert!(ok, "{id}");
-    let alert = ["alert", "add", times[0], times[1], "alertname=TargetDown", "job=checkout", "severity=critical"];
-    let (said, ok) = amtool(&by_key, &alert);
+    let (said, ok) = amtool(&by_key, &["alert", "add", "alertname=TargetDown", "job=checkout", "severity=critical"]);
     assert!(ok, "{said}");
     story.settle();
-    assert!(story.rings("alice").is_empty(), "it is silenced");
+    assert_eq!(paged(&story), 0, "it is silenced");
     let (said, ok) = amtool(&by_token, &["silence", "query", "alertname=TargetDown"]);
     assert!(ok && said.contains(id.trim()) && said.contains("deployment"), "{said}");
     let (said, ok) = amtool(&by_token, &["silence", "query", "alertname=Other"]);
@@ -253,7 +253,7 @@ fn amtool_adds_alerts_silences_and_ends_silences() {
     let (said, ok) = amtool(&by_token, &["silence", "expire", id.trim()]);
     assert!(ok, "{said}");
     story.settle();
-    assert_eq!(story.rings("alice").len(), 1, "the silence is over and it still fires");
+    assert_eq!(paged(&story), 1, "the silence is over and it still fires");
     let (active, _) = amtool(&by_token, &["alert", "query"]);
     assert!(active.contains("TargetDown"), "{active}");
     let (said, ok) = amtool(&by_token, &["config", "show"]);

@@ -21,7 +21,7 @@ use domain::time::Millis;
 use oncall::silences::{Failure, Silencing, Wish, Wisher};
 use pipeline::quiet::subject_of;
 use ports::store::{Credential, CredentialKind};
-use ports::{Clock, StoreError};
+use ports::StoreError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;

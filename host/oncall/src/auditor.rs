@@ -231,6 +231,7 @@ mod tests {
 
     const NOW: Millis = Millis(1_767_693_600_000);
 
+    #[derive(Debug)]
     struct Standing;
 
     impl Clock for Standing {
