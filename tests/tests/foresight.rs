@@ -164,7 +164,7 @@ fn mistakes_in_a_scenario_name_line_and_fix() {
         ),
         (
             "starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, who: allice, does: acknowledge }",
-            "night.yaml:4:20: answers[0].who: there is no user `allice`; did you mean `alice`?",
+            "night.yaml:4:21: answers[0].who: there is no user `allice`; did you mean `alice`?",
         ),
         (
             "starts: 2026-03-29T01:30 Europe/Rome\nincidents: [{ team: shop }]\nanswers:\n  - { at: +5m, incident: 2, who: alice, does: acknowledge }",
