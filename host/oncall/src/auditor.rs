@@ -269,6 +269,8 @@ mod tests {
             reason: String::new(),
             cause: None,
             started_at: NOW,
+            ask: None,
+            epoch: 0,
         }
     }
 

@@ -3,13 +3,13 @@
 
 use super::tests::incident;
 use super::*;
-use crate::alert::Severity;
+use crate::alert::{Severity, Status};
 use crate::claim::{Verdict, is_newest, repetition, verdict};
 use crate::contact::Contact;
 use crate::id::{OutboxId, OverrideId};
 use crate::installation::{ContactMethod, Installation, Team, User};
 use crate::page::{Again, Outbox, OutboxState, Purpose};
-use crate::schedule::{Override, Rotation, Turn};
+use crate::schedule::{self, Override, Rotation, Turn};
 use crate::when::Hours;
 use jiff::civil::Weekday;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,13 +92,10 @@ fn any_installation(dice: &mut Dice) -> Installation {
         let contacts = if id == "alice" || dice.roll(4) > 0 { vec![method()] } else { vec![] };
         User { id: id.into(), contacts, break_glass: dice.roll(3) == 0, time_zone: "UTC".into(), ..User::default() }
     };
-    let rotation = |id: &str, members: Vec<&str>, turn| Rotation {
-        id: id.into(),
-        team: "shop".into(),
-        members: members.into_iter().map(UserId::from).collect(),
-        time_zone: "UTC".into(),
-        turn,
-        starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
+    let rotation = |id: &str, members: Vec<&str>, turn| {
+        let members = members.into_iter().map(UserId::from).collect();
+        let starts = jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0);
+        Rotation::simple(id.into(), "shop".into(), members, "UTC".into(), turn, starts)
     };
     let mut members = |from: u64| (0..from + dice.roll(3)).map(|_| dice.of(&USERS)).collect::<Vec<_>>();
     let rotations = [
@@ -128,12 +125,13 @@ fn holder(rotation: &Rotation, overrides: &[Override], at: i64) -> Option<UserId
     if let Some(entry) = best {
         return Some(entry.user.clone());
     }
-    if rotation.members.is_empty() {
+    let layer = &rotation.layers[0];
+    if layer.members.is_empty() {
         return None;
     }
     let hours = (at - STARTS).div_euclid(HOUR_MS);
-    let turn_hours = if rotation.turn == Turn::Days(1) { 24 } else { 168 };
-    Some(rotation.members[hours.div_euclid(turn_hours).rem_euclid(rotation.members.len() as i64) as usize].clone())
+    let turn_hours = if layer.turns == schedule::Turns::Every(Turn::Days(1)) { 24 } else { 168 };
+    Some(layer.members[hours.div_euclid(turn_hours).rem_euclid(layer.members.len() as i64) as usize].clone())
 }
 
 /// The first other person, hour by hour in one direction; looks three turns of everybody far.
@@ -141,7 +139,7 @@ fn neighbour(rotation: &Rotation, overrides: &[Override], at: i64, hour: i64) ->
     let now = holder(rotation, overrides, at);
     // The hour that `at` lies in is partly past and partly to come: nothing changes within it.
     let begin = STARTS + (at - STARTS).div_euclid(HOUR_MS) * HOUR_MS;
-    let far = 3 * 168 * rotation.members.len().max(1) as i64;
+    let far = 3 * 168 * rotation.layers[0].members.len().max(1) as i64;
     (1..far).find_map(|n| holder(rotation, overrides, begin + hour * n * HOUR_MS).filter(|user| Some(user) != now.as_ref()))
 }
 
@@ -266,6 +264,8 @@ fn first_run(id: RunId, target: Target, last_resort: bool, next_at: Millis) -> R
         reason: String::new(),
         cause: None,
         started_at: next_at,
+        ask: None,
+        epoch: 0,
     }
 }
 
@@ -389,7 +389,7 @@ impl Race {
                     assert_eq!(status, self.world.incident.status);
                     OutboxState::Cancelled
                 }
-                Verdict::Replaced => OutboxState::Cancelled,
+                Verdict::Stopped | Verdict::Replaced => OutboxState::Cancelled,
             };
             self.outbox[place].state = state;
         }

@@ -38,14 +38,9 @@ mod tests {
     }
 
     fn rotation(members: &[&str], turn: Turn) -> Rotation {
-        Rotation {
-            id: "primary".into(),
-            team: "shop".into(),
-            members: members.iter().map(|member| (*member).into()).collect(),
-            time_zone: "UTC".into(),
-            turn,
-            starts: jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0),
-        }
+        let members = members.iter().map(|member| (*member).into()).collect();
+        let starts = jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0);
+        Rotation::simple("primary".into(), "shop".into(), members, "UTC".into(), turn, starts)
     }
 
     /// Planted bug that this finds: the next shift taken for the next person, which is the same one where somebody has two in a row.

@@ -129,7 +129,7 @@ fn expected(role: &str, permission: &str, path: &str) -> Expected {
         // She is told of each incident that there is none: see the test of many at once.
         ("carol", "responder") if path.ends_with("incidents/actions") => Allowed,
         ("carol", "responder") => NotFound,
-        ("reader", "change-incident" | "change-dead-letter" | "responder") => Forbidden,
+        ("reader", "change-incident" | "change-dead-letter") => Forbidden,
         (_, "known") if path.ends_with("tokens/{id}") || path.ends_with("feeds/{id}") => NotFound,
         // One rotation, of the other team.
         ("carol", "known") if path.contains("rotations/{id}") => NotFound,
