@@ -62,6 +62,7 @@ fn a_dangerous_action_waits_for_a_yes_on_a_phone() {
     assert!(ok, "{link}");
     browser.go(link.lines().next().unwrap());
     browser.press("Sign in as Alice Rossi");
+    browser.sees("Needs an answer");
     browser.go(&story.server.url("/incidents/1"));
     browser.sees("the pool db eu is exhausted");
     assert!(!browser.scrolls_sideways());

@@ -257,7 +257,7 @@ fn a_teams_card_has_what_is_wrong_and_buttons_that_open_the_answer() {
     assert!(card["fallbackText"].as_str().unwrap().contains("[CRITICAL] Database is down"), "{card}");
     let buttons = teams::buttons(&card);
     let titles: Vec<&str> = buttons.iter().map(|(title, _)| title.as_str()).collect();
-    assert_eq!(titles, ["Acknowledge", "Resolve", "Open the incident"]);
+    assert_eq!(titles, ["Acknowledge", "Resolve", "Snooze 30 min", "Open the incident"]);
     let link = buttons[0].1.trim_end_matches("/acknowledge");
     assert_eq!(story.press(link, "acknowledge"), 303);
     story.settle();

@@ -277,7 +277,7 @@ pub(crate) fn target_words(target: &Target) -> String {
 }
 
 impl Text for DayHours {
-    const FORMAT: &'static str = "hours";
+    const FORMAT: &'static str = "day-hours";
     const PATTERN: &'static str = "^[0-2][0-9]:[0-5][0-9] *- *[0-2][0-9]:[0-5][0-9]$";
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -88,7 +88,11 @@ impl OnCall {
             .view(move |view| {
                 let paging =
                     !view.incidents_to_route(1)?.is_empty() || !view.runs_due(now, 1)?.is_empty() || !view.outbox_due(now, 1)?.is_empty();
-                let kept = Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                let kept = Kind::ALL
+                    .into_iter()
+                    .filter(|kind| kind.is_timed())
+                    .map(|kind| view.next_object_due(kind))
+                    .collect::<Result<Vec<_>, _>>()?;
                 let paging = paging || kept.into_iter().flatten().any(|due| due <= now);
                 Ok(paging || !view.events_due(now, 1)?.is_empty() || !view.actions_due(now, 1)?.is_empty())
             })

@@ -248,6 +248,7 @@ async fn an_incident_given_back_pages_from_the_start_again() {
     world
         .change(id, |i| {
             i.status = Status::Firing;
+            i.care.epoch += 1;
             i.route_due = true;
         })
         .await;

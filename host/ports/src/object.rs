@@ -51,6 +51,11 @@ impl Kind {
         Self::News,
     ];
 
+    /// Whether the host does something at an object's time; a silence's only says from when on it is history.
+    pub fn is_timed(self) -> bool {
+        self != Self::Silence
+    }
+
     /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -189,7 +189,11 @@ impl Running {
             .view(|view| {
                 let rows =
                     [view.next_run_due()?, view.next_outbox_due()?, view.next_wake()?, view.next_event_due()?, view.next_action_due()?];
-                let kept = ports::object::Kind::ALL.iter().map(|kind| view.next_object_due(*kind)).collect::<Result<Vec<_>, _>>()?;
+                let kept = ports::object::Kind::ALL
+                    .into_iter()
+                    .filter(|kind| kind.is_timed())
+                    .map(|kind| view.next_object_due(kind))
+                    .collect::<Result<Vec<_>, _>>()?;
                 Ok(rows.into_iter().chain(kept).flatten().min())
             })
             .await?;
