@@ -370,7 +370,7 @@ fn taking_over_and_linking() {
         assert_eq!(taken.status(), 200);
     }
     assert_eq!(story.incident(1)["responders"], json!(["bob"]));
-    assert_eq!(count(&story, 1, "bob took it over from alice by API"), 1);
+    assert_eq!(count(&story, 1, "bob took it over from alice"), 1);
     for to in ["2", "https://wiki.example.org/db"] {
         let (said, ok) = story.server.cli(&["incident", "link", "1", to]);
         assert!(ok, "{said}");

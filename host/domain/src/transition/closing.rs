@@ -56,7 +56,9 @@ impl Transition<'_> {
             incident.care.closing = None;
             fire_again(incident);
         }
-        if self.ground.open.is_none() {
+        // No alert has the key of one that was split off.
+        let has_key = self.ground.incident(id).is_some_and(|incident| incident.care.split_from.is_none());
+        if has_key && self.ground.open.is_none() {
             self.set_open(Some(id));
         }
         self.line(id, LineKind::Reopened, format!("{} reopened it{}", lines::name(actor), lines::way(actor)), actor.clone(), None);
