@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn slow_incidents_page_alone() {
         let mut bundle = Bundle { user: "alice".into(), recent: vec![], incidents: vec![], told: BTreeMap::new() };
-        for id in 1..20 {
+        for id in 1..20_u64 {
             let now = Millis(id.cast_signed() * 30_000);
             bundle.recent.retain(|(_, at)| now < at.plus_seconds(WINDOW_SECONDS));
             assert_eq!(decide(&mut bundle, &row(id, "phone"), IncidentId(id), now, &mut BTreeMap::new()), Way::Alone);
