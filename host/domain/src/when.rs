@@ -102,14 +102,14 @@ mod tests {
 
     const BAD: Weight = Weight { severity: Severity::Critical, priority: None };
 
-    fn hours(from: i8, until: i8) -> Option<Hours> {
-        Some(Hours { from: jiff::civil::time(from, 0, 0, 0), until: jiff::civil::time(until, 0, 0, 0) })
+    fn hours(from: i8, until: i8) -> Hours {
+        Hours { from: jiff::civil::time(from, 0, 0, 0), until: jiff::civil::time(until, 0, 0, 0) }
     }
 
     /// Planted bug that this finds: the early morning counted to its own day, so that a Friday night ended at midnight.
     #[test]
     fn a_night_belongs_to_the_day_on_which_it_begins() {
-        let nights = When { weekdays: vec![Weekday::Friday], hours: hours(22, 6), ..When::default() };
+        let nights = When { weekdays: vec![Weekday::Friday], hours: Some(hours(22, 6)), ..When::default() };
         // Friday, 6 March 2026; Rome is at +1.
         for (time, holds) in [
             ("2026-03-06T20:59:59Z", false),
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn hours_follow_the_wall_clock_over_a_change_of_it() {
-        let office = When { hours: hours(9, 17), ..When::default() };
+        let office = When { hours: Some(hours(9, 17)), ..When::default() };
         // The clocks of Rome go forward on 29 March 2026.
         assert!(!office.holds(BAD, at("2026-03-28T07:59:59Z"), "Europe/Rome"));
         assert!(office.holds(BAD, at("2026-03-28T08:00:00Z"), "Europe/Rome"));
@@ -142,7 +142,7 @@ mod tests {
         assert!(heavy.holds(Weight { priority: Some(Priority::P2), ..BAD }, at("2026-03-06T20:00:00Z"), "UTC"));
         assert!(!heavy.holds(Weight { severity: Severity::Error, priority: Some(Priority::P1) }, at("2026-03-06T20:00:00Z"), "UTC"));
         assert_eq!(heavy.words(), "critical, P1, P2");
-        let always = When { hours: hours(8, 8), ..When::default() };
+        let always = When { hours: Some(hours(8, 8)), ..When::default() };
         assert!(always.holds(BAD, at("2026-03-06T07:59:00Z"), "UTC") && always.holds(BAD, at("2026-03-06T08:00:00Z"), "UTC"));
     }
 }

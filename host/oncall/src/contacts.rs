@@ -216,9 +216,9 @@ fn notice(proof: &Proof) -> Notice {
 pub fn team_of_notice<'a>(key: &str, installation: &'a Installation) -> Option<&'a TeamId> {
     let about = key.strip_prefix(&notice_key(CONTACT_CAUSE))?;
     let user = about.rsplit_once('/')?.0;
-    let theirs = || installation.teams.values().filter(|team| team.members.iter().any(|member| member.as_str() == user));
-    // Of several teams one that says whom to page.
-    theirs().find(|team| team.default_policy.is_some()).or_else(|| theirs().next()).map(|team| &team.id)
+    let mut theirs = installation.teams.values().filter(|team| team.members.iter().any(|member| member.as_str() == user));
+    // One that pages nobody by itself would leave it to the installation's default policy.
+    theirs.find(|team| team.default_policy.is_some()).map(|team| &team.id)
 }
 
 /// The reconciler of trials.
