@@ -90,7 +90,7 @@ fn take(posts: &mut Posts, seen: &Seen) -> Answer {
             }
             let id = path.strip_prefix("/api/v4/posts/").and_then(|rest| rest.strip_suffix("/patch")).unwrap_or_default();
             let Some(post) = posts.0.iter_mut().find(|post| post.id == id) else { return refused(404, "Unable to get the post.") };
-            post.message = body["message"].as_str().unwrap_or_default().to_owned();
+            body["message"].as_str().unwrap_or_default().clone_into(&mut post.message);
             post.props = body["props"].clone();
             post.edits += 1;
             Ok((200, json!({ "id": post.id, "channel_id": post.channel, "root_id": post.root })))

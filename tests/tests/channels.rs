@@ -460,7 +460,7 @@ fn a_reply_to_a_mail_resolves_where_it_quotes_what_only_she_was_sent() {
     assert!(marks.len() == 2 && marks[1].starts_with("[reveille:Resolve:"), "{mail}");
     let url = address(&story);
     let letter = |from: &str, first: &str, quoted: &[&str]| {
-        let quoted: String = quoted.iter().map(|line| format!("> {line}\r\n")).collect();
+        let quoted: String = quoted.iter().flat_map(|line| ["> ", line, "\r\n"]).collect();
         format!("From: Alice <{from}>\r\nTo: reveille@example.org\r\nSubject: Re: pages\r\n\r\n{first}\r\n\r\n{quoted}")
     };
     let send = |story: &mut Story, letter: String| post(story, &url, letter, &[("content-type", "message/rfc822".to_owned())]);

@@ -64,7 +64,9 @@ answers:
 type Pages = BTreeMap<u64, Vec<(i64, String, String)>>;
 
 fn sorted(mut pages: Pages) -> Pages {
-    pages.values_mut().for_each(|list| list.sort());
+    for list in pages.values_mut() {
+        list.sort();
+    }
     pages
 }
 

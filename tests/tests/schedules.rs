@@ -275,8 +275,7 @@ fn somebody_takes_it_now() {
 #[test]
 fn two_places_at_once_and_too_many_hours_are_told() {
     let two = format!(
-        "{}\n---\nkind: Rotation\nid: shop-second\nteam: shop\nmembers: [alice, bob, bob, bob, bob, bob]\ntime_zone: Europe/Rome\nstarts: 2026-02-23T09:00",
-        WEEKLY
+        "{WEEKLY}\n---\nkind: Rotation\nid: shop-second\nteam: shop\nmembers: [alice, bob, bob, bob, bob, bob]\ntime_zone: Europe/Rome\nstarts: 2026-02-23T09:00"
     );
     let two = two.replace("[alice, bob, bob, bob, bob, bob]", "[alice, bob, alice, bob]");
     let story = story(&two, "2026-02-24T08:00:00Z");

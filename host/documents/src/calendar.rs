@@ -218,7 +218,7 @@ mod tests {
         let deep = "BEGIN:A\n".repeat(50_000);
         for text in ["", "hello", "BEGIN:VCALENDAR\nEND:VCALENDAR", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VEVENT\nEND:VCALENDAR", &deep] {
             let (_, problems) = read(&[], Some(text));
-            assert_eq!(problems.len(), 1, "{:.40}", text);
+            assert_eq!(problems.len(), 1, "{text:.40}");
         }
     }
 }

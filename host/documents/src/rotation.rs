@@ -210,7 +210,13 @@ pub(crate) fn to_domain(d: &RotationDocument, calendars: &BTreeMap<&str, Days>) 
             let minutes = (window.lasts.0 / 60).min(LONGEST_MINUTES);
             Some(Window::Recurring { rule: window.rrule.from(window.starts.0).ok()?, minutes })
         });
-        let days_off: Days = entry.skip_holidays.iter().filter_map(|name| calendars.get(name.0.as_str())).cloned().flatten().collect();
+        let days_off: Days = entry
+            .skip_holidays
+            .iter()
+            .filter_map(|name| calendars.get(name.0.as_str()))
+            .flatten()
+            .map(|(day, name)| (*day, name.clone()))
+            .collect();
         layers.push(Layer {
             name: entry.name.0.clone(),
             members: users(&entry.members),

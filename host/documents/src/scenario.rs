@@ -9,7 +9,7 @@ use crate::text::{Delay, Name, Text as _};
 use domain::alert::Severity;
 use domain::command::Operation;
 use domain::escalation::{Target, Urgency};
-use domain::id::{OverrideId, TeamId, UserId};
+use domain::id::{IntegrationId, OverrideId, PolicyId, RotationId, TeamId, UserId};
 use domain::installation::Installation;
 use domain::schedule::Override;
 use domain::simulation::{Answer, Arrival, Route, Scenario};
@@ -225,9 +225,9 @@ impl Reading<'_> {
             self.tell(&at("incidents", index, "at"), "this is before the scenario starts: start earlier, or let it happen later");
         }
         let installation = self.installation;
-        self.known(index, "team", written.team.as_ref(), installation.teams.keys().map(|id| id.as_str()));
-        self.known(index, "policy", written.policy.as_ref(), installation.policies.keys().map(|id| id.as_str()));
-        self.known(index, "integration", written.integration.as_ref(), installation.integrations.keys().map(|id| id.as_str()));
+        self.known(index, "team", written.team.as_ref(), installation.teams.keys().map(TeamId::as_str));
+        self.known(index, "policy", written.policy.as_ref(), installation.policies.keys().map(PolicyId::as_str));
+        self.known(index, "integration", written.integration.as_ref(), installation.integrations.keys().map(IntegrationId::as_str));
         let integration = written.integration.as_ref().and_then(|name| installation.integrations.get(name.0.as_str()));
         let policy = written.policy.as_ref().and_then(|name| installation.policies.get(name.0.as_str()));
         let service = written.service.as_ref().and_then(|name| installation.services.get(name.as_str()));
@@ -299,7 +299,7 @@ impl Reading<'_> {
         let user = self.user(&written.user, &at("overrides", index, "user"));
         let name = &written.rotation.0;
         if !self.installation.rotations.contains_key(name.as_str()) {
-            let hint = hint(name, self.installation.rotations.keys().map(|id| id.as_str()));
+            let hint = hint(name, self.installation.rotations.keys().map(RotationId::as_str));
             self.tell(&at("overrides", index, "rotation"), format!("there is no rotation `{name}`{hint}"));
         }
         // Of two that cover an instant the later one in the file wins, as the newer one does on a server.
@@ -309,7 +309,7 @@ impl Reading<'_> {
     fn user(&mut self, name: &Name, path: &[Segment]) -> UserId {
         let users = &self.installation.users;
         if !users.contains_key(name.0.as_str()) {
-            let hint = hint(&name.0, users.keys().map(|id| id.as_str()));
+            let hint = hint(&name.0, users.keys().map(UserId::as_str));
             self.tell(path, format!("there is no user `{}`{hint}", name.0));
         }
         UserId(name.0.clone())

@@ -32,7 +32,7 @@ const HOUSE: &str = "
 ";
 
 fn installation(text: &str) -> Installation {
-    let told = |problems: Vec<documents::Problem>| problems.iter().map(|p| format!("{p}\n")).collect::<String>();
+    let told = |problems: Vec<documents::Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     Bundle::from_files(&[("house.yaml", text)]).check().map_err(told).unwrap()
 }
 

@@ -137,8 +137,8 @@ impl Sources {
     pub fn inhibitor(&self, target: &Side, itself: &Entity, changes: &Changes) -> Option<Entity> {
         let counts = |entity: &Entity, both: bool| entity != itself && !(both && target.both);
         let stored = self.by_key.get(&target.key).into_iter().flatten();
-        let stored = stored.filter(|(entity, both)| !changes.contains_key(*entity) && counts(*entity, **both)).map(|(entity, _)| entity);
-        let changed = changes.iter().filter(|(entity, sides)| sides.iter().any(|s| s.key == target.key && counts(*entity, s.both)));
+        let stored = stored.filter(|(entity, both)| !changes.contains_key(*entity) && counts(entity, **both)).map(|(entity, _)| entity);
+        let changed = changes.iter().filter(|(entity, sides)| sides.iter().any(|s| s.key == target.key && counts(entity, s.both)));
         stored.chain(changed.map(|(entity, _)| entity)).next().cloned()
     }
 }

@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-const SEED: u64 = 0x5EED_0F_C10C;
+const SEED: u64 = 0x5E_ED0F_C10C;
 const SECOND_MS: i64 = 1000;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
@@ -57,7 +57,7 @@ impl Dice {
 /// A zone with its transitions from 2000 to 2040.
 struct Zone {
     name: String,
-    zone: TimeZone,
+    rules: TimeZone,
     transitions: Vec<i64>,
 }
 
@@ -78,7 +78,7 @@ fn zones() -> Vec<Zone> {
             .map(|change| (change.timestamp().as_millisecond(), change.offset().seconds()))
             .collect();
         if seen.insert((zone.to_offset(from).seconds(), changes.clone())) {
-            found.push(Zone { name, zone, transitions: changes.into_iter().map(|(at, _)| at).collect() });
+            found.push(Zone { name, rules: zone, transitions: changes.into_iter().map(|(at, _)| at).collect() });
         }
     }
     found
@@ -89,12 +89,12 @@ fn layer(place: usize, zone: &Zone, with_rules: bool, dice: &mut Dice) -> (Layer
     let clock = |dice: &mut Dice| -> DateTime {
         let near = if zone.transitions.is_empty() { 1_000_000_000_000 } else { dice.one(&zone.transitions) };
         let at = near + dice.between(-6, 7) * 15 * MINUTE_MS;
-        zone.zone.to_datetime(Timestamp::from_millisecond(at).unwrap()).round(jiff::Unit::Minute).unwrap()
+        zone.rules.to_datetime(Timestamp::from_millisecond(at).unwrap()).round(jiff::Unit::Minute).unwrap()
     };
     let first: Date = date(1999, 1, 1).checked_add(i64::try_from(dice.below(15_000)).unwrap().days()).unwrap();
     let starts = first.to_datetime(clock(dice).time());
     let days = if place == 0 { dice.one(&[1, 1, 2, 3]) } else { dice.one(&[1, 5, 7, 14, 21]) };
-    let members: Vec<&str> = NAMES[..1 + dice.below(NAMES.len())].to_vec();
+    let members: Vec<&str> = NAMES[..=dice.below(NAMES.len())].to_vec();
     let mut made =
         Layer::always(members.iter().map(|name| UserId::from(*name)).collect(), zone.name.clone(), Turns::Every(Turn::Days(days)), starts);
     made.name = format!("layer {place}");
@@ -124,7 +124,7 @@ fn layer(place: usize, zone: &Zone, with_rules: bool, dice: &mut Dice) -> (Layer
             .transitions
             .iter()
             .filter(|_| dice.below(4) == 0)
-            .map(|at| (zone.zone.to_datetime(Timestamp::from_millisecond(*at).unwrap()).date(), String::new()))
+            .map(|at| (zone.rules.to_datetime(Timestamp::from_millisecond(*at).unwrap()).date(), String::new()))
             .collect();
         off.insert(date(2024, 2, 29), String::new());
         told["days_off"] = off.keys().map(ToString::to_string).collect();

@@ -88,7 +88,7 @@ impl Timers {
             .parts
             .store
             .write(move |tx| {
-                if !object::find::<Timer>(tx.as_view(), &timer.id())?.is_some_and(|left| left.due_at <= now) {
+                if object::find::<Timer>(tx.as_view(), &timer.id())?.is_none_or(|left| left.due_at > now) {
                     return Ok(());
                 }
                 let incident = tx.incident(timer.incident)?;

@@ -82,7 +82,7 @@ fn any_policy(id: &str, dice: &mut Dice) -> Policy {
         when: any_when(dice),
         ignore_custom_paging: dice.roll(2) == 0,
     };
-    let steps = (0..1 + dice.roll(3)).map(|_| step(dice)).collect();
+    let steps = (0..=dice.roll(3)).map(|_| step(dice)).collect();
     Policy { id: id.into(), team: "shop".into(), steps, repeat: dice.roll(3) as u32, repeat_delay_seconds: dice.of(&[0, 60]) }
 }
 

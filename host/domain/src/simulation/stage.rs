@@ -240,7 +240,7 @@ impl<'a> Stage<'a> {
                 }
                 Urgency::Ticket => self.tell(place, What::Told(format!("Routed to {target} as a ticket, which wakes nobody, {why}"))),
                 Urgency::Quiet => {
-                    self.tell(place, What::Told(format!("Routed to {target} for the record only, which pages nobody, {why}")))
+                    self.tell(place, What::Told(format!("Routed to {target} for the record only, which pages nobody, {why}")));
                 }
             }
         }
