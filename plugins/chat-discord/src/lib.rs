@@ -144,6 +144,6 @@ impl Interact for ChatDiscord {
         if !press::is_signed(http, request.received_at(), &self.0.public_key)? {
             return Ok(Some(Reply::text(401, "invalid request signature")));
         }
-        Ok(Came::read(http.body())?.reply(results))
+        Ok(Some(Came::read(http.body())?.reply(results)))
     }
 }

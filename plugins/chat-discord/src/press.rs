@@ -102,13 +102,13 @@ impl Came {
     }
 
     /// What Discord shows; the message itself is edited by the host's news about it.
-    pub fn reply(self, results: &[CommandResult]) -> Option<Reply> {
+    pub fn reply(self, results: &[CommandResult]) -> Reply {
         let words = match self {
-            Self::Ping => return Some(Reply::json(200, &json!({ "type": PONG }))),
+            Self::Ping => return Reply::json(200, &json!({ "type": PONG })),
             Self::Press { .. } => line(&result::words(results, STRANGER), 1_000),
             Self::Other => "Nothing here answers that.".into(),
         };
         let data = json!({ "content": words, "flags": EPHEMERAL, "allowed_mentions": { "parse": [] } });
-        Some(Reply::json(200, &json!({ "type": MESSAGE, "data": data })))
+        Reply::json(200, &json!({ "type": MESSAGE, "data": data }))
     }
 }

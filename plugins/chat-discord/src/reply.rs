@@ -35,6 +35,7 @@ struct Problem {
 }
 
 /// The answer, or what it means for the page where it is none.
+#[allow(clippy::result_large_err, reason = "one answer is read at a time")]
 pub fn read(response: &HttpResponse, retry_seconds: u32) -> Result<Answer, Outcome> {
     if (200..=299).contains(&response.status) {
         // It was taken: whatever it says, sending it again would page twice.

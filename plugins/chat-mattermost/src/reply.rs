@@ -33,6 +33,7 @@ struct Problem {
 }
 
 /// The answer, or what it means for the page where it is none.
+#[allow(clippy::result_large_err, reason = "one answer is read at a time")]
 pub fn read(response: &HttpResponse, retry_seconds: u32) -> Result<Answer, Outcome> {
     let said = || match serde_json::from_slice::<Problem>(&response.body) {
         Ok(problem) => format!("Mattermost answered {}: {}", response.status, line(&problem.message, 200)),

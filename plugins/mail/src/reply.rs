@@ -9,7 +9,7 @@ const NAME_MAX: usize = 40;
 
 /// For the plain text.
 pub fn text(choices: &[Choice]) -> String {
-    let marks: String = choices.iter().map(|choice| format!("{}\n", mark(choice))).collect();
+    let marks: String = choices.iter().flat_map(|choice| [mark(choice), "\n".to_owned()]).collect();
     if marks.is_empty() { marks } else { format!("\n{HOW}\n{marks}") }
 }
 

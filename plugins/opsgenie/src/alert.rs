@@ -54,7 +54,7 @@ fn create(incident: &Incident, page: &Page, alias: &str, source: &str) -> Value 
     let title = incident.title().or_else(|| newest.and_then(Alert::summary)).map_or(message.title, |text| line(text, 1_000));
     let mut description = newest.and_then(Alert::details).map(|text| block(text, DESCRIPTION_MAX)).unwrap_or_default();
     if let Some(url) = incident.url().and_then(message::address) {
-        description = format!("{description}\n{url}").trim_start().to_owned();
+        format!("{description}\n{url}").trim_start().clone_into(&mut description);
     }
     if title.chars().count() > MESSAGE_MAX {
         description = format!("{title}\n{description}");

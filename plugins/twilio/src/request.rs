@@ -49,9 +49,11 @@ fn long(page: &Page, settings: &Settings) -> String {
     rows.extend(message.url.clone());
     rows.retain(|row| !row.is_empty());
     let mut text = cut_bytes(rows.join("\n"), WHATSAPP_MAX_BYTES);
-    if settings.url.is_some() && matches!(page.purpose(), Purpose::Escalation(_)) {
-        let ids: Vec<&str> = page.incidents().iter().map(reveille_sdk::Incident::id).take(1).collect();
-        text += &ids.iter().map(|id| format!("\nReply A{id} to acknowledge, R{id} to resolve.")).collect::<String>();
+    if settings.url.is_some()
+        && matches!(page.purpose(), Purpose::Escalation(_))
+        && let Some(id) = page.incidents().first().map(reveille_sdk::Incident::id)
+    {
+        text += &format!("\nReply A{id} to acknowledge, R{id} to resolve.");
     }
     text
 }

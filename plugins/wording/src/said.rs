@@ -43,7 +43,7 @@ fn wanted(words: &[&str]) -> Option<Vec<(Subject, Operation)>> {
         ('u', []) => Operation::Unacknowledge,
         ('r', []) => Operation::Resolve,
         ('s', [time]) => Operation::SnoozeSeconds(seconds(time)?),
-        ('t', [targets @ ..]) if !targets.is_empty() => Operation::Reroute(targets.iter().map(|t| target(t)).collect::<Option<_>>()?),
+        ('t', targets) if !targets.is_empty() => Operation::Reroute(targets.iter().map(|t| target(t)).collect::<Option<_>>()?),
         _ => return None,
     };
     if ids.is_empty() {
