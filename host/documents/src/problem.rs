@@ -69,7 +69,7 @@ pub(crate) fn hint<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) ->
     match nearest {
         Some((_, name)) => format!("; did you mean `{name}`?"),
         None if names.is_empty() => String::new(),
-        None if names.len() <= 12 => format!("; there is {}", quoted(&names)),
+        None if names.len() <= 16 => format!("; there is {}", quoted(&names)),
         None => String::new(),
     }
 }

@@ -114,8 +114,8 @@ fn grants_are_held_against_the_server() {
     assert_eq!(
         told,
         [
-            "reveille.yaml:76:8: grant webhook: keys[0]: the server has no [keys.signing]",
-            "reveille.yaml:77:11: grant webhook: secrets[0]: the server has no [secrets.hook]; did you mean `hooks`?",
+            "reveille.yaml:78:8: grant webhook: keys[0]: the server has no [keys.signing]",
+            "reveille.yaml:79:11: grant webhook: secrets[0]: the server has no [secrets.hook]; did you mean `hooks`?",
         ]
     );
 }
