@@ -162,7 +162,7 @@ fn foreign_newer_and_unfinished_schemas_are_refused_in_words() {
     open("ours").unwrap();
     cluster.sql("UPDATE ours.reveille_schema SET version = 99");
     assert!(open("ours").unwrap_err().contains("written by a newer version of Reveille (schema 99"));
-    cluster.sql("UPDATE ours.reveille_schema SET version = 1, unfinished = 1");
+    cluster.sql("UPDATE ours.reveille_schema SET version = 2, unfinished = 1");
     assert!(open("ours").unwrap_err().contains("a copy that was not finished"));
 }
 
