@@ -191,7 +191,10 @@ fn case(number: usize, zones: &[Zone], dice: &mut Dice) -> Case {
 fn ask(cases: &[Case]) -> Vec<Vec<Option<String>>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/schedule.py");
     let absent = "the oracle needs python3 with dateutil: apt-get install python3 python3-dateutil";
-    let mut child = Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect(absent);
+    // Debian's package serves Debian's interpreter, whatever else comes first on the path.
+    let debians = std::path::Path::new("/usr/bin/python3");
+    let python = if debians.exists() { debians } else { std::path::Path::new("python3") };
+    let mut child = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect(absent);
     let input = serde_json::to_vec(&cases.iter().map(|case| &case.told).collect::<Vec<_>>()).unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
