@@ -12,14 +12,12 @@ mod advance;
 mod begin;
 #[cfg(test)]
 mod laws;
-mod neighbours;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 pub use advance::{Advance, Begun, Said, StepPage, Turned, advance, hurried, waiting};
 pub use begin::{Message, is_going, is_outlived, messages, to_begin_again};
-pub use neighbours::{next_on_call, previous_on_call};
 pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan, Turns};
 
 /// Most runs of one incident; policies that name each other in a ring end here, and then in the last resort.

@@ -1,11 +1,11 @@
 //! Whom a target means at this moment: the plan that a run follows, and the people behind a step.
 
+use super::Turned;
 use super::{Policy, Step, Target};
-use super::{Turned, next_on_call, previous_on_call};
 use crate::contact::Contact;
 use crate::id::{PolicyId, RotationId, UserId};
 use crate::installation::Installation;
-use crate::schedule::{Override, Rotation, on_call_at};
+use crate::schedule::{Override, Rotation, next_on_call, on_call_at, previous_on_call};
 use crate::time::Millis;
 use crate::when::Weight;
 use std::borrow::Cow;
