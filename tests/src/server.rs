@@ -1,6 +1,6 @@
 //! The real program in a folder of its own: set up, started, killed, started again.
 
-use crate::place::{free_port, plugins, program};
+use crate::place::{free_port, native_cache, plugins, program};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -39,8 +39,9 @@ impl Server {
         let plugins = options.plugins.clone().unwrap_or_else(plugins);
         std::fs::create_dir_all(dir.join("config")).expect("a folder for the configuration");
         let toml = format!(
-            "listen = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\ndata_dir = \"store\"\nplugins_dir = {:?}\n{extra}\n",
-            plugins.display().to_string()
+            "listen = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\ndata_dir = \"store\"\nplugins_dir = {:?}\nnative_cache_dir = {:?}\n{extra}\n",
+            plugins.display().to_string(),
+            native_cache().display().to_string()
         );
         std::fs::write(dir.join("reveille.toml"), toml).expect("reveille.toml");
         for (name, text) in config {

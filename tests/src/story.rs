@@ -2,7 +2,7 @@
 
 use crate::mail::MailServer;
 use crate::phones::{Phones, Ring};
-use crate::place::root;
+use crate::place::{folder_in_memory, folder_on_disk, root};
 use crate::server::{Options, Server};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ pub struct Setting {
     pub options: Options,
     /// Real time instead of simulated.
     pub real_time: bool,
+    /// The server writes to a disk instead of to memory: for promises about disks.
+    pub on_disk: bool,
     /// Appended to `reveille.toml`.
     pub toml: String,
     /// Replaces or adds documents, by file name.
@@ -48,7 +50,7 @@ impl Story {
 
     /// Set up, not started.
     pub fn set_up(setting: Setting) -> Self {
-        let dir = tempfile::tempdir().expect("a folder for the story");
+        let dir = if setting.on_disk { folder_on_disk() } else { folder_in_memory() };
         let phones = Phones::start();
         let mail = MailServer::start();
         let documents = documents(&phones, &setting.documents);

@@ -94,7 +94,7 @@ fn hits(story: &Story) -> BTreeSet<String> {
 }
 
 fn with_hits() -> Story {
-    Story::set_up(Setting::default())
+    Story::set_up(Setting { on_disk: true, ..Setting::default() })
 }
 
 /// P1, P2: killed at random moments under load, nothing that was answered 2xx is lost and no incident stays without a page.
@@ -200,7 +200,7 @@ fn page_until_it_ends(story: &mut Story, edge: &str, round: usize) {
 /// Cuts the power `cuts` times under load; gives how many acknowledged alerts were lost.
 fn cut_power(cuts: usize, environment: &[(&str, &str)]) -> (usize, usize) {
     let shim = program("libpowercut.so");
-    let mut story = Story::set_up(Setting::default());
+    let mut story = Story::set_up(Setting { on_disk: true, ..Setting::default() });
     let store = story.server.dir.join("store");
     let shadow = story.server.dir.join("shadow");
     story.server.preload(&[
@@ -223,15 +223,11 @@ fn cut_power(cuts: usize, environment: &[(&str, &str)]) -> (usize, usize) {
     (taken.len(), taken.difference(&decided).count())
 }
 
-/// The disk holds what was synced, and nothing else. Compiled plugins are no data: they are kept, so that a start takes no seconds.
+/// The disk holds what was synced, and nothing else.
 fn put_what_was_synced(store: &std::path::Path, shadow: &std::path::Path) {
-    let cache = store.with_file_name("kept-cache");
-    let _ = std::fs::rename(store.join("native-cache"), &cache);
     std::fs::remove_dir_all(store).expect("the folder goes");
     let _ = std::fs::remove_dir_all(shadow.join(".content"));
-    let _ = std::fs::remove_dir_all(shadow.join("native-cache"));
     std::fs::rename(shadow, store).expect("the shadow takes its place");
-    let _ = std::fs::rename(cache, store.join("native-cache"));
 }
 
 fn copy_dir(from: &std::path::Path, to: &std::path::Path) {

@@ -2,7 +2,7 @@
 
 use crate::plugins;
 use crate::tools::{Package, cargo, ensure_packages, root, run, target_dir};
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// What the tests run against. PostgreSQL joins when the code that speaks to it does.
 const PEERS: &[Package] = &[
@@ -28,6 +28,7 @@ pub fn test(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
+    forget_compiled_plugins()?;
     eprintln!("xtask: the plugins' own tests");
     let mut native = cargo(&["test", "--release", "--locked"]);
     native.current_dir(root().join("plugins"));
@@ -45,6 +46,7 @@ pub fn soak(args: &[String]) -> Result<()> {
     let dist = plugins::build()?;
     plugins::build_guests()?;
     build_programs()?;
+    forget_compiled_plugins()?;
     let mut soak = with_surroundings(cargo(&["test", "--release", "--workspace", "--no-fail-fast", "--locked", "--features", FEATURES]));
     soak.args(SOAKED.iter().flat_map(|name| ["--test", *name]));
     soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
@@ -56,6 +58,15 @@ pub fn soak(args: &[String]) -> Result<()> {
 fn build_programs() -> Result<()> {
     eprintln!("xtask: building the host");
     run(&mut cargo(&["build", "--release", "--workspace", "--all-targets", "--locked", "--features", FEATURES]))
+}
+
+/// The stories' servers share what they compile; each run begins with nothing, so that compiling is tested too and old images do not pile up.
+fn forget_compiled_plugins() -> Result<()> {
+    let dir = target_dir().join("release/stories-native-cache");
+    match std::fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(|| format!("cannot empty {}", dir.display())),
+        _ => Ok(()),
+    }
 }
 
 fn with_surroundings(mut cargo: std::process::Command) -> std::process::Command {

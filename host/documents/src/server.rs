@@ -24,6 +24,8 @@ pub struct ServerFile {
     /// Relative ones are relative to where the server was started.
     pub data_dir: PathBuf,
     pub plugins_dir: PathBuf,
+    /// Where compiled plugins are kept; `None`: in `data_dir`. Relative as `data_dir` is.
+    pub native_cache_dir: Option<PathBuf>,
     /// Scheme and host, perhaps a path; no slash at its end.
     pub public_url: String,
     /// `None`: two files in `data_dir`.
@@ -158,6 +160,7 @@ impl Judge<'_> {
             listen,
             data_dir: written.data_dir.unwrap_or_else(|| "data".into()).into(),
             plugins_dir: written.plugins_dir.unwrap_or_else(|| "plugins".into()).into(),
+            native_cache_dir: written.native_cache_dir.map(PathBuf::from),
             public_url: self.public_url(written.public_url.as_deref(), listen),
             postgres: self.postgres(written.store, &names),
             log_format: written.log.format,

@@ -146,6 +146,7 @@ fn an_empty_server_file_listens_on_loopback() {
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.public_url, "http://127.0.0.1:8080");
     assert_eq!((server.data_dir.to_str(), server.plugins_dir.to_str()), (Some("data"), Some("plugins")));
+    assert_eq!(server.native_cache_dir, None);
     assert_eq!((server.log_format, server.journal_queue, server.backlog), (LogFormat::Text, 4096, 1_000_000));
     assert!(server.egress.allow.is_empty() && server.smtp.is_none());
 }
@@ -156,6 +157,7 @@ fn a_full_server_file_arrives() {
 listen = "[::]:9000"
 data_dir = "/var/lib/reveille"
 plugins_dir = "/usr/lib/reveille/plugins"
+native_cache_dir = "/var/cache/reveille"
 public_url = "https://reveille.example.org/"
 [log]
 format = "json"
@@ -184,6 +186,7 @@ backlog = 2_000
 "#;
     let server = ServerFile::parse("reveille.toml", text).unwrap();
     assert_eq!(server.public_url, "https://reveille.example.org");
+    assert_eq!(server.native_cache_dir.as_deref(), Some(std::path::Path::new("/var/cache/reveille")));
     assert_eq!(server.log_format, LogFormat::Json);
     let first = AllowSection { host: "ntfy.sh".into(), ports: vec![443], private: false, plugins: Vec::new() };
     assert_eq!(server.egress.allow[0], first);

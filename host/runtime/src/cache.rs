@@ -1,11 +1,12 @@
 //! Native images on disk, so that a restart compiles nothing. A native image is trusted like our own code, so only those are loaded that this
-//! host wrote: the directory is ours alone, and each file carries a seal made with a key that lies there too.
+//! host wrote: the directory is ours alone, and each file carries a seal made with a key that lies there too. Several servers of one owner
+//! may share the directory.
 #![allow(unsafe_code)]
 
 use crate::error::RuntimeError;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -34,6 +35,7 @@ impl NativeCache {
             DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         }
         let about = fs::symlink_metadata(dir).map_err(failed)?;
+        let _turn = turn(dir);
         let owner = our_id(dir).map_err(failed)?;
         let problem = if !about.is_dir() {
             Some("is not a directory")
@@ -94,6 +96,7 @@ impl NativeCache {
     /// Keeps an image; a failure costs only time at the next start.
     pub(crate) fn store(&self, digest: &str, component: &Component) {
         let path = self.path(digest);
+        let _turn = turn(&self.dir);
         let written = component.serialize().map_err(io::Error::other).and_then(|image| {
             let mut signed = self.sealed_name(digest).into_bytes();
             signed.extend_from_slice(&image);
@@ -106,6 +109,13 @@ impl NativeCache {
             tracing::warn!(path = %path.display(), %error, "a native image cannot be kept");
         }
     }
+}
+
+/// One at a time makes files here, until it drops this: servers that share the directory agree on one key, and their half-written files
+/// never meet. Where a file system knows no locks, the worst is a seal that does not fit, and a plugin that is compiled again.
+fn turn(dir: &Path) -> Option<File> {
+    let handle = File::open(dir).ok()?;
+    handle.lock().ok().map(|()| handle)
 }
 
 /// Who we are, as the file system sees it: the owner of a file that we just made.
@@ -188,6 +198,26 @@ mod tests {
         cache.store("aa", &Component::new(&engine, EMPTY).unwrap());
         fs::remove_file(dir.path().join(SEAL_FILE)).unwrap();
         assert!(NativeCache::open(dir.path(), &engine).unwrap().load(&engine, "aa").is_none());
+    }
+
+    /// Planted bug: without [`turn`] each of them seals with a key of its own, and only the last one's is kept.
+    #[test]
+    fn servers_that_begin_at_the_same_time_share_one_key() {
+        for _ in 0..50 {
+            let dir = private();
+            let engine = Engine::default();
+            let start = std::sync::Barrier::new(4);
+            let open = || {
+                start.wait();
+                NativeCache::open(dir.path(), &engine).unwrap()
+            };
+            let caches: Vec<NativeCache> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            caches[0].store("aa", &Component::new(&engine, EMPTY).unwrap());
+            assert!(caches.iter().all(|cache| cache.load(&engine, "aa").is_some()));
+        }
     }
 
     #[test]

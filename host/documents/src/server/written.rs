@@ -15,6 +15,9 @@ pub struct ServerText {
     pub data_dir: Option<String>,
     /// Where the plugins are; default: `plugins`.
     pub plugins_dir: Option<String>,
+    /// Where compiled plugins are kept, so that a start compiles nothing; default: `native-cache` in `data_dir`. Servers of one user may
+    /// share it. Nobody else may read or write it.
+    pub native_cache_dir: Option<String>,
     /// The address at which people reach this server, as it stands in messages: `https://reveille.example.org`. Mandatory unless
     /// `listen` is a loopback address.
     pub public_url: Option<String>,

@@ -37,6 +37,10 @@ impl Ground {
         made.with_context(|| format!("cannot make the data folder {}", file.data_dir.display()))?;
         let (store, journal) = super::storage::open(&file, &clock)?;
         let mut settings = RuntimeSettings::new(&file.plugins_dir, file.data_dir.join("native-cache"));
+        if let Some(dir) = &file.native_cache_dir {
+            // Only what can be compiled again: the versions that are kept stay with the data.
+            settings.cache_dir.clone_from(dir);
+        }
         settings.keys = Arc::new(key_ring(&file)?);
         let alarm = LateAlarm::default();
         let sandbox = Sandbox::new(settings, Arc::clone(&clock), Arc::clone(&alarm)).context("cannot start the sandbox")?;

@@ -139,6 +139,7 @@ pub fn read_server_file(path: &Path) -> Result<ServerFile> {
     let folder = folder_of(path);
     file.data_dir = folder.join(&file.data_dir);
     file.plugins_dir = folder.join(&file.plugins_dir);
+    file.native_cache_dir = file.native_cache_dir.map(|dir| folder.join(dir));
     Ok(file)
 }
 
