@@ -60,7 +60,7 @@ pub fn measure(figures: &mut Figures, dir: &Path, backing: Backing, size: Size) 
     figures.add("people_incidents", stand.count("SELECT count(*) FROM run WHERE due_at IS NOT NULL")? as f64, "escalations that run");
     figures.add("people_rss_mib", stand.resident_mib()?, "MiB resident with all of them open");
     std::thread::sleep(due.saturating_duration_since(Instant::now()));
-    sink.wait(size.due, Duration::from_secs(120))?;
+    sink.wait(size.due, Duration::from_secs(60))?;
     let pages = pages(&stand)?;
     lateness(figures, &pages, &sink, size.due)?;
     idle(figures, &stand)?;
@@ -87,7 +87,7 @@ fn restart(figures: &mut Figures, stand: &mut Stand, sink: &Sink, size: Size) ->
     stand.server.try_start().map_err(anyhow::Error::msg)?;
     figures.add("people_restart_seconds", began.elapsed().as_secs_f64(), "s from the start to ready");
     let ready = wall_ms();
-    sink.wait(before + size.due, Duration::from_secs(120))?;
+    sink.wait(before + size.due, Duration::from_secs(60))?;
     let pages = pages(stand)?;
     let second = |page: &&Page| page.due > ready - 60_000 && sink.at(&page.key).is_none_or(|at| at > ready - 5000);
     let late: Vec<Duration> = pages.iter().filter(second).filter_map(|page| Some(sink.at(&page.key)? - ready)).map(millis).collect();
@@ -210,7 +210,7 @@ fn allow(sink: &Sink) -> String {
 /// Ten people with a policy each, and one that waits half a day; the bundled stages without rules, since this is not about them.
 fn documents(sink: &Sink) -> Vec<(String, String)> {
     let group = |n: usize| (format!("group-{n}"), format!("{}s", waits(n)), format!("*-{n}"));
-    let user = |id: String| json!({ "kind": "User", "id": id, "admin": id == "person-0", "contacts": [ { "kind": "ntfy", "address": sink.url(&id) } ] });
+    let user = |id: String| json!({ "kind": "User", "id": id, "admin": id == "person-0", "contacts": [ { "kind": "webhook", "address": sink.url(&id) } ] });
     let policy = |id: &str, after: &str, n: usize| {
         let step = |after: &str| json!({ "after": after, "page": [format!("user/person-{n}")] });
         json!({ "kind": "Policy", "id": id, "team": "bench", "steps": [step(after), step("12h")] })
@@ -227,7 +227,7 @@ fn documents(sink: &Sink) -> Vec<(String, String)> {
         json!({ "kind": "Team", "id": "bench", "members": ["person-0"], "default_policy": "later" }),
         json!({ "kind": "Settings", "default_policy": "later" }),
         json!({ "kind": "Integration", "id": "bench", "team": "bench", "normalize": "alertmanager" }),
-        json!({ "kind": "Channel", "id": "ntfy" }),
+        json!({ "kind": "Channel", "id": "webhook" }),
         json!({ "kind": "Pipeline", "id": "default",
             "dedupe": [ { "plugin": "correlate", "settings": correlate } ],
             "route": [ { "plugin": "route", "settings": { "routes": routes } } ] }),
