@@ -22,6 +22,9 @@ const FEATURES: &str = "reveille/sim,store/conformance,store/failpoints,oncall/f
 /// The tests whose counts `REVEILLE_SOAK` multiplies.
 const SOAKED: &[&str] = &["promises", "swap", "hot_state", "self_defence", "hostile", "redis_faults", "memory"];
 
+/// Tests among the libraries' own whose counts it multiplies too, by their module.
+const SOAKED_LAWS: &str = "escalation::laws::";
+
 /// Builds and runs all tests; `args` go to the test runner of the main workspace.
 pub fn test(args: &[String]) -> Result<()> {
     ensure_packages(PEERS)?;
@@ -47,11 +50,18 @@ pub fn soak(args: &[String]) -> Result<()> {
     plugins::build_guests()?;
     build_programs()?;
     forget_compiled_plugins()?;
-    let mut soak = with_surroundings(cargo(&["test", "--release", "--workspace", "--no-fail-fast", "--locked", "--features", FEATURES]));
-    soak.args(SOAKED.iter().flat_map(|name| ["--test", *name]));
-    soak.env("REVEILLE_PLUGINS", dist).args(["--", "--nocapture", "--test-threads", "1"]);
-    soak.env("REVEILLE_SOAK", args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str));
-    run(&mut soak)
+    let rounds = args.iter().skip_while(|a| *a != "--rounds").nth(1).map_or("10", String::as_str);
+    let soak = |which: &[&str]| {
+        let mut soak =
+            with_surroundings(cargo(&["test", "--release", "--workspace", "--no-fail-fast", "--locked", "--features", FEATURES]));
+        soak.args(which).args(["--", "--nocapture", "--test-threads", "1"]);
+        soak.env("REVEILLE_PLUGINS", &dist).env("REVEILLE_SOAK", rounds);
+        run(&mut soak)
+    };
+    // Both, also where the first fails.
+    let laws = soak(&["--lib", SOAKED_LAWS]);
+    let files: Vec<&str> = SOAKED.iter().flat_map(|name| ["--test", *name]).collect();
+    soak(&files).and(laws)
 }
 
 /// Everything that the tests run, built at once: one set of features, so that nothing is compiled twice.

@@ -29,6 +29,7 @@ pub trait Work: Send + Sync + 'static {
 pub async fn keep(work: Arc<dyn Work>, house: Arc<House>, mut stop: watch::Receiver<bool>) {
     let mut failures = 0u32;
     while !*stop.borrow() {
+        let began = house.parts.clock.elapsed();
         let due = match one_pass(&work, &house).await {
             Ok(due) => {
                 failures = 0;
@@ -41,6 +42,8 @@ pub async fn keep(work: Arc<dyn Work>, house: Arc<House>, mut stop: watch::Recei
                 None
             }
         };
+        let took = house.parts.clock.elapsed().saturating_sub(began);
+        metrics::histogram!("reveille_oncall_pass_seconds", "loop" => work.name()).record(took);
         let now = house.now();
         if failures > 0 {
             let pause = FIRST_PAUSE.saturating_mul(1 << (failures - 1).min(10)).min(LONGEST_PAUSE);

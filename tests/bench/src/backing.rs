@@ -66,6 +66,18 @@ impl Started {
         };
         Ok(usize::try_from(count)?)
     }
+
+    /// A column of texts without line breaks.
+    pub fn texts(&self, folder: &Path, sql: &str) -> Result<Vec<String>> {
+        if let Some(postgres) = &self.postgres {
+            return Ok(postgres.psql("reveille", sql)?.lines().map(str::to_owned).collect());
+        }
+        let path = folder.join("store/store.db");
+        let store = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut statement = store.prepare(sql)?;
+        let texts = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        Ok(texts)
+    }
 }
 
 /// A cluster of its own.

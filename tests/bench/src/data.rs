@@ -101,6 +101,13 @@ impl Mix {
     }
 }
 
+/// An alert that is an incident of its own, with a label of the caller's.
+pub fn alone(incident: usize, wave: &str) -> Value {
+    let mut alert = alert(Entity { incident, instance: 0 });
+    alert["labels"]["wave"] = json!(wave);
+    alert
+}
+
 /// As Prometheus posts it to `/api/v2/alerts`: about 1 KB.
 fn alert(entity: Entity) -> Value {
     let service = entity.incident % SERVICES;

@@ -17,8 +17,10 @@ mod neighbours;
 mod open;
 mod path;
 mod peer;
+mod people;
 mod plots;
 mod processor;
+mod sink;
 mod stand;
 mod storm;
 mod subject;
@@ -38,7 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(about = "Measures the path from a post to a committed decision beside its floor and Debian's Alertmanager")]
 struct Options {
-    /// Fewer posts, and without `active` and `swap`: ends within two minutes.
+    /// Fewer posts, and without `active`, `swap` and `people`: ends within two minutes.
     #[arg(long)]
     quick: bool,
     /// Only this part; may be given again.
@@ -84,10 +86,12 @@ enum Part {
     Swap,
     /// A million active alerts, and recovery.
     Active,
+    /// A night with very many open incidents.
+    People,
 }
 
 impl Part {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Calls,
         Self::Path,
         Self::Floor,
@@ -98,6 +102,7 @@ impl Part {
         Self::Hostile,
         Self::Swap,
         Self::Active,
+        Self::People,
     ];
     const QUICK: [Self; 8] = [Self::Calls, Self::Path, Self::Floor, Self::Peer, Self::Throughput, Self::Open, Self::Storm, Self::Hostile];
 
@@ -115,6 +120,7 @@ impl Part {
             Self::Hostile => neighbours::measure(figures, size),
             Self::Swap => swap::measure(figures, dir, backing, size),
             Self::Active => active::measure(figures, dir, backing, size),
+            Self::People => people::measure(figures, dir, backing, size),
         }
     }
 }
@@ -138,6 +144,10 @@ pub struct Size {
     pub backlog: usize,
     pub swap_seconds: usize,
     pub neighbour_calls: usize,
+    /// Open incidents whose escalations run.
+    pub incidents: usize,
+    /// Of these, as many get due in one instant.
+    pub due: usize,
 }
 
 impl Size {
@@ -153,6 +163,8 @@ impl Size {
         backlog: 20_000,
         swap_seconds: 10,
         neighbour_calls: 5_000,
+        incidents: 10_000,
+        due: 1_000,
     };
     const FULL: Self = Self {
         singles: 150_000,
@@ -166,6 +178,8 @@ impl Size {
         backlog: 300_000,
         swap_seconds: 60,
         neighbour_calls: 100_000,
+        incidents: 100_000,
+        due: 5_000,
     };
 }
 

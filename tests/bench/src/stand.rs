@@ -33,10 +33,15 @@ impl Drop for Cleared {
 impl Stand {
     /// Sets a server up in a folder of its own and starts it.
     pub fn open(dir: &Path, name: &str, backing: Backing) -> Result<Self> {
+        Self::open_with(dir, name, backing, &documents(), "")
+    }
+
+    /// [`Stand::open`] with other documents, and lines of `reveille.toml` that they need.
+    pub fn open_with(dir: &Path, name: &str, backing: Backing, documents: &[(String, String)], toml: &str) -> Result<Self> {
         let folder = dir.join(name);
         std::fs::create_dir_all(&folder)?;
         let started = backing.start(&folder)?;
-        let server = Server::set_up(&folder, &documents(), &started.toml(), Options::default());
+        let server = Server::set_up(&folder, documents, &format!("{}{toml}", started.toml()), Options::default());
         let cleared = Cleared(folder.clone());
         let mut stand = Self { server, folder, started, _cleared: cleared };
         stand.server.start();
@@ -81,6 +86,11 @@ impl Stand {
     /// A number that the store tells.
     pub fn count(&self, sql: &str) -> Result<usize> {
         self.started.count(&self.folder, sql)
+    }
+
+    /// A column of texts that the store tells; none holds a line break.
+    pub fn texts(&self, sql: &str) -> Result<Vec<String>> {
+        self.started.texts(&self.folder, sql)
     }
 
     /// Waits for what was parked and is tried again, then counts.

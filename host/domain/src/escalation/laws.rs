@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const HOUR_MS: i64 = 3_600_000;
 /// Monday, 5 January 2026, 09:00 in UTC: where the rotations begin.
 const STARTS: i64 = 1_767_603_600_000;
+/// Policies, and orders of events, in a round of a soak: ten rounds are a million of each.
+const SOAK: u64 = 100_000;
 const USERS: [&str; 4] = ["alice", "bob", "carol", "dora"];
 
 /// A reproducible sequence (splitmix64).
@@ -36,8 +38,23 @@ impl Dice {
     }
 }
 
-fn count(usual: u64, soak: u64) -> u64 {
-    if std::env::var_os("REVEILLE_SOAK").is_some() { soak } else { usual }
+/// `usual`, or so many times [`SOAK`] as `REVEILLE_SOAK` says.
+fn count(usual: u64) -> u64 {
+    std::env::var("REVEILLE_SOAK").ok().and_then(|rounds| rounds.parse::<u64>().ok()).map_or(usual, |rounds| rounds * SOAK)
+}
+
+/// Tries seeds 0 to `count` - 1 on all cores; gives how many were tried and the sum of what `one` gave. The first that fails fails the test.
+fn each_seed(count: u64, one: impl Fn(u64) -> u64 + Sync) -> (u64, u64) {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let part = |first: u64| (first..count).step_by(cores as usize).map(&one).fold((0, 0), |(tried, sum), n| (tried + 1, sum + n));
+    let part = &part;
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..cores).map(|first| scope.spawn(move || part(first))).collect();
+        parts.into_iter().fold((0, 0), |(tried, sum), thread| {
+            let (more, n) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (tried + more, sum + n)
+        })
+    })
 }
 
 /// Prints a count past the test runner's capture.
@@ -292,11 +309,9 @@ fn any_world(dice: &mut Dice) -> World {
 /// next person taken for the current one; a turn that does not move on; the last resort left out when the default policy was tried.
 #[test]
 fn no_policy_loses_an_incident_or_pages_who_is_not_due() {
-    let policies = count(4_000, 1_000_000);
-    let mut pages = 0u64;
-    for seed in 0..policies.div_ceil(3) {
+    let (worlds, pages) = each_seed(count(4_000), |seed| {
         let mut world = any_world(&mut Dice(seed));
-        let (mut last, mut told, mut at_once) = (world.runs[0].started_at, world.runs[0].started_at, 0);
+        let (mut last, mut told, mut at_once, mut pages) = (world.runs[0].started_at, world.runs[0].started_at, 0, 0);
         for _ in 0..60 {
             let (now, page) = world.turn();
             assert!(now >= last, "time goes backwards, seed {seed}");
@@ -311,9 +326,12 @@ fn no_policy_loses_an_incident_or_pages_who_is_not_due() {
             assert!(now.since(told) <= 4 * HOUR_MS, "silence from {told:?} to {now:?}, seed {seed}");
             last = now;
         }
-    }
-    counted(&format!("{policies} random policies, {pages} pages, none to anybody who was not due"));
-    assert!(pages > policies);
+        pages
+    });
+    counted(&format!(
+        "P2: {worlds} incidents, each under three random policies of its own: {pages} pages, none to anybody who was not due"
+    ));
+    assert!(pages > worlds);
 }
 
 /// One incident, one person, and everything that can happen to them, in any order.
@@ -415,9 +433,7 @@ impl Race {
 /// advance that does not look at the incident's status.
 #[test]
 fn an_answer_that_came_before_the_claim_stops_the_page() {
-    let runs = count(20_000, 1_000_000);
-    let mut sent = 0;
-    for seed in 0..runs {
+    let (orders, sent) = each_seed(count(20_000), |seed| {
         let mut dice = Dice(seed ^ 0x5EED);
         let policy = |id: &str, people: &[&str]| {
             let steps = people.iter().map(|p| Step { delay_seconds: 60, targets: vec![Target::User((*p).into())], ..Step::default() });
@@ -451,8 +467,8 @@ fn an_answer_that_came_before_the_claim_stops_the_page() {
                 assert!(race.world.runs.iter().any(|r| r.state == RunState::Active && r.next_at.is_some()), "lost, seed {seed}");
             }
         }
-        sent += race.sent;
-    }
-    counted(&format!("{runs} orders of answer, timer and claim, {sent} messages, none after an answer"));
-    assert!(sent > runs / 10);
+        race.sent
+    });
+    counted(&format!("P4: {orders} orders of answer, timer and claim, {sent} messages, none after an answer"));
+    assert!(sent > orders / 10);
 }
