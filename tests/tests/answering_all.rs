@@ -63,9 +63,9 @@ fn each_of_a_message_can_be_acknowledged_for_itself() {
     down(&mut story, &["db", "web", "queue", "cache"]);
     let link = Story::link_in(&story.rings("alice")[2]);
     let press = |story: &Story, id: u64| {
-        let form = [("incident", id.to_string())];
+        let form = format!("incident={id}");
         let origin = story.server.url("");
-        story.http.post(format!("{link}/acknowledge")).header("origin", origin).form(&form).send().unwrap().status().as_u16()
+        story.http.post(format!("{link}/acknowledge")).header("origin", origin).body(form).send().unwrap().status().as_u16()
     };
     assert_eq!(press(&story, 2), 303);
     story.settle();
