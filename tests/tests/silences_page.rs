@@ -15,6 +15,8 @@ fn sign_in(story: &Story, browser: &Browser) {
     browser.go(link.lines().next().unwrap());
     let name = if browser.text().contains("Alice Rossi") { "Sign in as Alice Rossi" } else { "Sign in as alice" };
     browser.press(name);
+    // The page after it, or the next address would be overtaken by it.
+    browser.sees("On call");
 }
 
 fn type_in(browser: &Browser, field: &str, text: &str) {
@@ -55,6 +57,8 @@ fn from_an_incident_to_a_silence_and_back() {
     let browser = Browser::open(PHONE, true);
     sign_in(&story, &browser);
     browser.go(&story.server.url("/incidents/1"));
+    // Above what is fixed to the bottom of a phone.
+    browser.script("document.querySelector('a[href^=\"/silences/new\"]').scrollIntoView({ block: 'center' })");
     browser.press("Silence this for …");
     browser.sees("In the last 7 days it would have muted 1 report about 1 thing (orders 1).");
     browser.sees("1 incident would not have been opened (#1)");

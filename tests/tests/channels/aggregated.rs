@@ -26,7 +26,7 @@ fn a_reply_without_a_number_answers_the_whole_message() {
     let sent = messages(&gateway);
     assert!(sent.len() == 3 && sent[2].said.ends_with("Reply A3 A1 A2 to ack"), "{sent:#?}");
     let (status, answer) = reply(&mut story, ALICE, "resolve");
-    assert!(status == 200 && answer.contains("Your last message was about 3 incidents: say which one, as #1"), "{status} {answer}");
+    assert!(status == 200 && answer.contains("your last message was about 3 incidents: say which one, as #1"), "{status} {answer}");
     assert_eq!(story.incident(3)["status"], "firing");
     let (status, answer) = reply(&mut story, ALICE, "ack");
     assert!(status == 200 && answer.contains("3 incidents are acknowledged: #1, #2, #3"), "{status} {answer}");
