@@ -9,6 +9,9 @@ use reveille_tests::{Story, discord, mattermost, opsgenie, pagerduty, teams, tel
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
+#[path = "channels/aggregated.rs"]
+mod aggregated;
+
 const NOW: i64 = MONDAY_NIGHT_MS / 1000;
 const ALICE: &str = "+393331234567";
 const NONE: &[String] = &[];

@@ -115,3 +115,30 @@ fn a_stranger_is_told_so_and_the_paging_goes_on() {
     story.pass_minutes(5);
     assert_eq!(story.rings("bob").len(), 1);
 }
+
+/// A message about three incidents has one button, and the message says that all three are answered.
+#[test]
+fn one_button_acknowledges_all_of_a_message() {
+    let (mut story, slack) = in_slack();
+    let file = story.server.dir.join("config/people.yaml");
+    let told = std::fs::read_to_string(&file).unwrap().replace("default_policy: shop\n---", "default_policy: shop\naggregate: true\n---");
+    std::fs::write(file, told).unwrap();
+    let (said, ok) = story.server.cli(&["config", "apply", story.server.dir.join("config").to_str().unwrap()]);
+    assert!(ok, "{said}");
+    for entity in ["web", "queue", "cache"] {
+        story.victorops("CRITICAL", entity, json!({ "entity_display_name": format!("{entity} is down") }));
+        story.settle();
+    }
+    let message = slack.posted()[3].clone();
+    let buttons: Vec<String> = message.buttons().into_iter().map(|(text, ..)| text).collect();
+    assert_eq!(buttons, ["Acknowledge all 3"]);
+    let (status, answer) = press(&mut story, &message, ALICE, NOW, SIGNING_SECRET);
+    assert_eq!((status, answer["text"].as_str()), (200, Some("3 incidents are acknowledged: #2, #3, #4")));
+    assert_eq!(story.incident(1)["status"], "firing", "its message was another one");
+    let line = "alice acknowledged by slack from the slack message about #2, #3, #4".to_owned();
+    assert!((2..=4).all(|id| story.timeline(id).contains(&line)), "{:#?}", story.timeline(3));
+    let after = slack.posted()[3].clone();
+    assert_eq!(after.edits, 1, "edited once, not once for each");
+    assert!(after.text.contains("alice: 3 incidents are acknowledged"), "{}", after.text);
+    assert_eq!(slack.complaints(), Vec::<String>::new());
+}

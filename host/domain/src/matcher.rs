@@ -108,6 +108,16 @@ pub fn parse(text: &str) -> Result<Vec<Matcher>, MatcherError> {
     if found.is_empty() { Err(wrong()) } else { Ok(found) }
 }
 
+/// The matcher for exactly these values of a name; `None`: there are none, or more than a matcher may hold.
+pub fn exactly(name: &str, values: &[String]) -> Option<Matcher> {
+    let (comparison, value) = match values {
+        [] => return None,
+        [one] => (Comparison::Equal, one.clone()),
+        many => (Comparison::Like, many.iter().map(|value| regex::escape(value)).collect::<Vec<_>>().join("|")),
+    };
+    (value.len() <= TEXT_LIMIT_BYTES && !value.is_empty()).then(|| Matcher { name: name.to_owned(), comparison, value })
+}
+
 /// What a name may hold without quotes.
 fn plain(c: char) -> bool {
     c.is_alphanumeric() || "_:.-/".contains(c)
@@ -279,6 +289,22 @@ mod tests {
         for wrong in ["", "{}", "a", "a=\"b", "=b", "a=b\"", "{a=b", "a~b", "a=\"b\" c=\"d\"", "a b=c"] {
             assert!(matches!(parse(wrong), Err(MatcherError::Syntax(_))), "{wrong}");
         }
+    }
+
+    /// Planted bug that this finds: values put together as they are, so that a dot in a host's name silences others.
+    #[test]
+    fn exactly_these_values_and_no_others() {
+        let of = |values: &[&str]| exactly("entity", &values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["db.1"]).unwrap().to_string(), r#"entity="db.1""#);
+        let matcher = of(&["db.1", "web|2"]).unwrap();
+        let read = Matchers::compile(&parse(&matcher.to_string()).unwrap()).unwrap();
+        let holds = |entity: &str| {
+            let alert = Alert::firing(entity, Severity::Critical, Millis(0));
+            read.hold(&Subject { alert: &alert, team: "shop", integration: None })
+        };
+        assert!(holds("db.1") && holds("web|2"));
+        assert!(!holds("db-1") && !holds("web") && !holds("2") && !holds("xdb.1"));
+        assert_eq!((of(&[]), of(&[""]), of(&["x".repeat(1025).as_str()])), (None, None, None));
     }
 
     #[test]

@@ -10,11 +10,11 @@ mod silent;
 use crate::contacts::is_trial;
 use crate::house::House;
 use crate::instances::Threads;
-use crate::message::{self, Context};
+use crate::message::{self, About, Context};
 use crate::reconciler::Work;
 use domain::alert::Severity;
 use domain::command::Notice;
-use domain::id::{IncidentId, OutboxId};
+use domain::id::OutboxId;
 use domain::page::Outbox;
 use domain::time::Millis;
 use ports::object::Kind;
@@ -161,7 +161,7 @@ impl Delivery {
             .await?;
         fail::fail_point!("delivery.after.claim");
         self.house.changed(claimed.cancelled);
-        let about = claimed.bundles.iter().map(|(id, bundled)| (*id, bundled.incidents.clone())).collect();
+        let about = claimed.bundles.iter().map(|(id, bundled)| (*id, bundled.about())).collect();
         for (row, page) in self.pages(claimed.rows, about, &snapshot, now).await {
             if let Some(place) = chosen.remove(&row.id) {
                 let (delivery, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
@@ -179,7 +179,7 @@ impl Delivery {
     async fn pages(
         &self,
         rows: Vec<Outbox>,
-        about: BTreeMap<OutboxId, Vec<IncidentId>>,
+        about: BTreeMap<OutboxId, About>,
         snapshot: &Arc<Snapshot>,
         now: Millis,
     ) -> Vec<(Outbox, Page)> {
@@ -188,8 +188,8 @@ impl Delivery {
             let parts = &house.parts;
             let context = Context { installation: &of_job.installation, links: &parts.links, public_url: &parts.public_url, now };
             let page = |row: Outbox| {
-                let more = about.get(&row.id).map_or(&[][..], Vec::as_slice);
-                let page = message::page_about(view, &row, more, &context).unwrap_or_else(|error| {
+                let about = about.get(&row.id).cloned().unwrap_or_default();
+                let page = message::page_about(view, &row, &about, &context).unwrap_or_else(|error| {
                     tracing::error!(%error, outbox = row.id.0, "paging without the incident, which cannot be read");
                     message::bare_page(&row, &context)
                 });

@@ -3,11 +3,13 @@
 //!
 //! A request that is the same to the byte is the same request: what it asked for is done once.
 
+mod all;
 mod meaning;
 mod receipts;
 
 use crate::house::House;
 use crate::instances::Threads;
+use all::{AllMeant, all_meant, came_of_all};
 use domain::command::{Actor, Operation};
 use domain::id::IncidentId;
 use domain::inbound::{Inbound, Reply};
@@ -27,6 +29,12 @@ use std::sync::Arc;
 const THREADS: usize = 4;
 /// Longest answer of the host itself, in bytes.
 const WORDS_LIMIT_BYTES: usize = 2048;
+
+/// A wish, understood.
+enum Understood {
+    One(Result<Meant, Came>),
+    All(Result<AllMeant, Came>),
+}
 
 /// What to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,27 +140,69 @@ impl Interactions {
         integration: &Integration,
         said: &Said,
         key: &str,
-    ) -> Result<(Came, Option<Obeyed>), String> {
+    ) -> Result<(Came, Vec<Obeyed>), String> {
         let (house, now) = (Arc::clone(&self.house), self.house.now());
         let (installation, of_job, said) = (Arc::clone(&snapshot.installation), integration.clone(), said.clone());
         let meant = self
             .house
             .parts
             .store
-            .view(move |view| meaning(view, &installation, &house.parts.links, &of_job, &said, now))
+            .view(move |view| {
+                let links = &house.parts.links;
+                Ok(match all_meant(view, &installation, links, &of_job, &said, now)? {
+                    Some(all) => Understood::All(all),
+                    None => Understood::One(meaning(view, &installation, links, &of_job, &said, now)?),
+                })
+            })
             .await
             .map_err(|error| error.to_string())?;
-        let Meant { command, within } = match meant {
-            Ok(meant) => meant,
-            Err(came) => return Ok((came, None)),
-        };
+        match meant {
+            Understood::One(Ok(meant)) => {
+                let (came, done) = self.obey_one(integration, meant, format!("interaction/{key}")).await?;
+                Ok((came, done.into_iter().collect()))
+            }
+            Understood::All(Ok(all)) => self.obey_all(integration, all, key).await,
+            Understood::One(Err(came)) | Understood::All(Err(came)) => Ok((came, Vec::new())),
+        }
+    }
+
+    /// Acknowledges everything that a message stood for; one that is refused stops no other.
+    async fn obey_all(&self, integration: &Integration, all: AllMeant, key: &str) -> Result<(Came, Vec<Obeyed>), String> {
+        let (mut done, mut refused, mut obeyed) = (Vec::new(), Vec::new(), Vec::new());
+        for (incident, command) in all.commands {
+            let actor = command.actor.clone();
+            let meant = Meant { command, within: all.within };
+            match self.obey_one(integration, meant, format!("interaction/{key}/{incident}")).await? {
+                (Came::Done(_), one) => {
+                    done.push(incident);
+                    obeyed.extend(one.map(|one| (actor, one)));
+                }
+                (Came::Refused(why), _) => refused.push(why),
+                (Came::UnknownActor, _) => return Ok((Came::UnknownActor, Vec::new())),
+            }
+        }
+        let came = came_of_all(&done, &refused, all.count);
+        // The message itself is told of all at once, and before any other.
+        obeyed.sort_by_key(|(_, one)| one.incident != Some(all.own));
+        let of_own = |one: &Obeyed| one.incident == Some(all.own);
+        let obeyed = obeyed.into_iter().map(|(actor, one)| match &came {
+            Came::Done(words) if of_own(&one) => Obeyed { words: spoken(&actor, words.clone()), ..one },
+            _ => one,
+        });
+        let obeyed = obeyed.collect();
+        Ok((came, obeyed))
+    }
+
+    /// Carries out one command; the error says that it is not stored.
+    async fn obey_one(&self, integration: &Integration, meant: Meant, key: String) -> Result<(Came, Option<Obeyed>), String> {
+        let Meant { command, within } = meant;
         let (actor, operation) = (command.actor.clone(), command.operation.clone());
         let incident = match command.subject {
             domain::command::Subject::Incident(id) => Some(id),
             domain::command::Subject::Entity(_) => None,
         };
         let from = within.then(|| sender(integration));
-        match self.house.parts.commands.once(from, command, format!("interaction/{key}")).await {
+        match self.house.parts.commands.once(from, command, key).await {
             Ok(Outcome::Done(words)) => {
                 self.audit(&actor, &operation, incident, integration).await;
                 Ok((Came::Done(words.clone()), Some(Obeyed { incident, words: spoken(&actor, words) })))
@@ -209,7 +259,10 @@ impl Interactions {
             return;
         }
         let (now, digest) = (self.house.now(), digest.to_owned());
-        let job = move |tx: &mut dyn Tx| told.iter().try_for_each(|(incident, words)| update(tx, *incident, words, &kinds, &digest, now));
+        let job = move |tx: &mut dyn Tx| {
+            let mut edited = BTreeSet::new();
+            told.iter().try_for_each(|(incident, words)| update(tx, *incident, words, &kinds, &digest, &mut edited, now))
+        };
         match self.house.parts.store.write(job).await {
             Ok(()) => self.house.parts.wakes.delivery.notify_one(),
             Err(error) => tracing::warn!(%error, "messages about an answered incident cannot be updated"),
@@ -217,19 +270,20 @@ impl Interactions {
     }
 }
 
-/// Queues an update for every contact of these kinds that was told of the incident.
+/// Queues an update for every contact of these kinds that was told of the incident. A message that stands for several is edited once.
 fn update(
     tx: &mut dyn Tx,
     incident: IncidentId,
     words: &str,
     kinds: &BTreeSet<String>,
     digest: &str,
+    edited: &mut BTreeSet<(String, Option<String>)>,
     now: domain::time::Millis,
 ) -> Result<(), StoreError> {
     let mut told = BTreeSet::new();
     for sent in tx.outbox_of(incident)? {
         let known = sent.state == OutboxState::Accepted && sent.reference.is_some() && kinds.contains(&sent.contact.kind);
-        if !known || !told.insert(sent.contact.address.clone()) {
+        if !known || !told.insert(sent.contact.address.clone()) || !edited.insert((sent.contact.address.clone(), sent.reference.clone())) {
             continue;
         }
         let row = Outbox {

@@ -15,6 +15,7 @@ pub mod contacts;
 mod delivery;
 mod escalation;
 mod handoff;
+pub mod held;
 mod house;
 mod instances;
 mod interaction;
@@ -29,6 +30,7 @@ pub mod roster;
 mod router;
 pub mod silences;
 mod timers;
+pub mod told;
 mod wanted;
 
 pub use interaction::{Heard, Interactions};

@@ -16,6 +16,11 @@ pub const SNOOZE_MINUTES: u32 = 30;
 /// Sets these signatures apart from whatever else might be signed with the same key.
 const PURPOSE: &[u8] = b"reveille page link 1\0";
 const CHOICE_PURPOSE: &[u8] = b"reveille choice 1\0";
+/// Of links in messages about several incidents, and of the choice that answers all of them.
+const ALL_PURPOSE: &[u8] = b"reveille page link for all 1\0";
+const CHOICE_OF_ALL_PURPOSE: &[u8] = b"reveille choice for all 1\0";
+/// Message and expiry.
+const CHOICE_OF_ALL_BYTES: usize = 12;
 /// Incident, answer and expiry.
 const CHOICE_BYTES: usize = 13;
 /// Longest token of a choice, in bytes.
@@ -27,13 +32,15 @@ const HEAD_BYTES: usize = 16;
 /// Longest token that is looked at, in bytes. Those of users with ids of up to 100 bytes are at most 180.
 const TOKEN_LIMIT_BYTES: usize = 400;
 
-/// What a link allows: to see the incident and to answer for it as the user.
+/// What a link allows: to see the incident and to answer for it as the user; with a message, for all that this message stood for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub incident: IncidentId,
     pub user: UserId,
     /// First instant at which it does not work any more.
     pub expires_at: Millis,
+    /// The number of the message about several incidents that it stands in: see [`crate::told`].
+    pub message: Option<u64>,
 }
 
 /// What a person can answer to a page with one token.
@@ -91,8 +98,10 @@ impl LinkSigner {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + link.user.0.len() + MAC_BYTES);
         bytes.extend(link.incident.0.to_be_bytes());
         bytes.extend(link.expires_at.0.to_be_bytes());
+        bytes.extend(link.message.map(u64::to_be_bytes).into_iter().flatten());
         bytes.extend(link.user.0.as_bytes());
-        let mac = self.mac(&bytes).finalize().into_bytes();
+        let purpose = if link.message.is_some() { ALL_PURPOSE } else { PURPOSE };
+        let mac = self.mac_for(purpose, &bytes).finalize().into_bytes();
         bytes.extend(&mac[..MAC_BYTES]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -105,15 +114,19 @@ impl LinkSigner {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| LinkError::Invalid)?;
         let at = bytes.len().checked_sub(MAC_BYTES).filter(|at| *at > HEAD_BYTES).ok_or(LinkError::Invalid)?;
         let (signed, mac) = bytes.split_at(at);
-        self.mac(signed).verify_truncated_left(mac).map_err(|_| LinkError::Invalid)?;
+        let of_all = self.mac_for(ALL_PURPOSE, signed).verify_truncated_left(mac).is_ok();
+        if !of_all {
+            self.mac_for(PURPOSE, signed).verify_truncated_left(mac).map_err(|_| LinkError::Invalid)?;
+        }
         let (incident, rest) = number(signed)?;
-        let (expires_at, user) = number(rest)?;
+        let (expires_at, rest) = number(rest)?;
+        let (message, user) = if of_all { number(rest).map(|(message, user)| (Some(message), user))? } else { (None, rest) };
         let expires_at = Millis(expires_at.cast_signed());
         if now >= expires_at {
             return Err(LinkError::Expired);
         }
         let user = std::str::from_utf8(user).map_err(|_| LinkError::Invalid)?;
-        Ok(Link { incident: IncidentId(incident), user: user.into(), expires_at })
+        Ok(Link { incident: IncidentId(incident), user: user.into(), expires_at, message })
     }
 
     /// The token of a choice: 39 characters that say what and for which incident.
@@ -149,8 +162,30 @@ impl LinkSigner {
         Ok(Chosen { incident: IncidentId(incident), answer, expires_at })
     }
 
-    fn mac(&self, signed: &[u8]) -> Hmac<Sha256> {
-        self.mac_for(PURPOSE, signed)
+    /// The token that acknowledges all that a message stood for: 38 characters.
+    pub fn sign_choice_of_all(&self, message: u64, expires_at: Millis) -> String {
+        let mut bytes = Vec::with_capacity(CHOICE_OF_ALL_BYTES + MAC_BYTES);
+        bytes.extend(message.to_be_bytes());
+        bytes.extend(seconds(expires_at).to_be_bytes());
+        let mac = self.mac_for(CHOICE_OF_ALL_PURPOSE, &bytes).finalize().into_bytes();
+        bytes.extend(&mac[..MAC_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The number of the message whose incidents such a token acknowledges at `now`.
+    pub fn verify_choice_of_all(&self, token: &str, now: Millis) -> Result<u64, LinkError> {
+        if token.len() > CHOICE_LIMIT_BYTES {
+            return Err(LinkError::Invalid);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| LinkError::Invalid)?;
+        let (signed, mac) = bytes.split_first_chunk::<CHOICE_OF_ALL_BYTES>().ok_or(LinkError::Invalid)?;
+        if mac.len() != MAC_BYTES {
+            return Err(LinkError::Invalid);
+        }
+        self.mac_for(CHOICE_OF_ALL_PURPOSE, signed).verify_truncated_left(mac).map_err(|_| LinkError::Invalid)?;
+        let (message, rest) = number(signed)?;
+        let seconds = u32::from_be_bytes(rest.try_into().map_err(|_| LinkError::Invalid)?);
+        if now >= Millis(i64::from(seconds) * 1000) { Err(LinkError::Expired) } else { Ok(message) }
     }
 
     fn mac_for(&self, purpose: &[u8], signed: &[u8]) -> Hmac<Sha256> {
@@ -179,7 +214,7 @@ mod tests {
     use super::*;
 
     fn link() -> Link {
-        Link { incident: IncidentId(42), user: "alice".into(), expires_at: Millis(1000) }
+        Link { incident: IncidentId(42), user: "alice".into(), expires_at: Millis(1000), message: None }
     }
 
     #[test]
@@ -240,6 +275,29 @@ mod tests {
         assert_eq!(signer.verify_choice(&token, Millis(5000)), Err(LinkError::Expired));
         let most = Chosen { incident: IncidentId(u64::MAX), ..chosen() };
         assert!(signer.sign_choice(&most).len() <= 40);
+    }
+
+    /// Planted bug that this finds: one purpose for all links, so that a user's name can be read as the number of a message.
+    #[test]
+    fn what_answers_all_is_no_link_or_choice_of_one() {
+        let signer = LinkSigner::new([7; 32]);
+        let all = Link { message: Some(7), ..link() };
+        assert_eq!(signer.verify(&signer.sign(&all), Millis(999)), Ok(all.clone()));
+        let named = Link { user: "12345678".into(), ..link() };
+        assert_eq!(signer.verify(&signer.sign(&named), Millis(999)), Ok(named));
+        assert!(signer.sign(&Link { user: "u".repeat(100).into(), ..all }).len() <= 200);
+        let token = signer.sign_choice_of_all(9, Millis(5000));
+        assert!(token.len() <= 40);
+        assert_eq!(signer.verify_choice_of_all(&token, Millis(4999)), Ok(9));
+        assert_eq!(signer.verify_choice_of_all(&token, Millis(5000)), Err(LinkError::Expired));
+        assert_eq!(signer.verify_choice(&token, Millis(0)), Err(LinkError::Invalid));
+        assert_eq!(signer.verify_choice_of_all(&signer.sign_choice(&chosen()), Millis(0)), Err(LinkError::Invalid));
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert_eq!(signer.verify_choice_of_all(&URL_SAFE_NO_PAD.encode(&changed), Millis(0)), Err(LinkError::Invalid));
+        }
     }
 
     /// An acknowledgement cannot be made a resolution, nor a link a choice.

@@ -60,21 +60,30 @@ pub fn page(view: &dyn View, row: &Outbox, context: &Context<'_>) -> Result<Page
 }
 
 /// [`page`] for a message that stands for several incidents: those of `more` that still fire stand beside its own, at most
-/// [`BUNDLED_LIMIT`] in all, and its choices say which incident they answer.
-pub fn page_about(view: &dyn View, row: &Outbox, more: &[IncidentId], context: &Context<'_>) -> Result<Page, StoreError> {
+/// [`BUNDLED_LIMIT`] in all, and its choice acknowledges all that the message with this number stands for.
+pub fn page_about(view: &dyn View, row: &Outbox, bundle: &About, context: &Context<'_>) -> Result<Page, StoreError> {
     let mut page = page(view, row, context)?;
-    for id in more.iter().filter(|id| Some(**id) != row.incident) {
-        if page.incidents.len() >= BUNDLED_LIMIT {
-            break;
-        }
+    let mut count = page.incidents.len();
+    for id in bundle.incidents.iter().filter(|id| Some(**id) != row.incident) {
         if let Some(incident) = view.incident(*id)?.filter(|incident| incident.status == Status::Firing) {
-            page.incidents.push(incident_view(view, incident, context.installation, context.public_url)?);
+            count += 1;
+            if page.incidents.len() < BUNDLED_LIMIT {
+                page.incidents.push(incident_view(view, incident, context.installation, context.public_url)?);
+            }
         }
     }
-    if let Some(own) = row.incident.filter(|_| page.incidents.len() > 1) {
-        page.choices.iter_mut().for_each(|choice| choice.text = format!("{} #{own}", choice.text));
+    if let Some(message) = bundle.message.filter(|_| count > 1) {
+        page.choices = choice_of_all(row, message, count, context).into_iter().collect();
     }
     Ok(page)
+}
+
+/// What a message stands for besides its own incident.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    pub incidents: Vec<IncidentId>,
+    /// The number by which answers name the message: see [`crate::told`].
+    pub message: Option<u64>,
 }
 
 /// The page of a row without its incident.
@@ -94,13 +103,26 @@ pub fn bare_page(row: &Outbox, context: &Context<'_>) -> Page {
 /// What the recipient of an escalation can answer, by links that act as them: GET shows the page, POST does what the link's end says.
 fn choices(row: &Outbox, context: &Context<'_>) -> Vec<Choice> {
     let (Some(incident), Some(user), Purpose::Escalation(_)) = (row.incident, &row.user, &row.purpose) else { return Vec::new() };
-    let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS) };
+    let link = Link { incident, user: user.clone(), expires_at: context.now.plus_seconds(LINK_SECONDS), message: None };
     let url = format!("{}/l/{}", context.public_url, context.links.sign(&link));
     let token = |answer| context.links.sign_choice(&Chosen { incident, answer, expires_at: link.expires_at });
     let snooze = format!("Snooze {SNOOZE_MINUTES} min");
     [("Acknowledge", "acknowledge", Answer::Acknowledge), ("Resolve", "resolve", Answer::Resolve), (&*snooze, "snooze", Answer::Snooze)]
         .map(|(text, what, answer)| Choice { text: text.to_owned(), token: token(answer), url: format!("{url}/{what}") })
         .into()
+}
+
+/// Acknowledges everything that the message stands for: which is what whoever was woken by it wants first. Each for itself is answered
+/// on the page behind it.
+fn choice_of_all(row: &Outbox, message: u64, count: usize, context: &Context<'_>) -> Option<Choice> {
+    let (Some(incident), Some(user)) = (row.incident, &row.user) else { return None };
+    let expires_at = context.now.plus_seconds(LINK_SECONDS);
+    let link = Link { incident, user: user.clone(), expires_at, message: Some(message) };
+    Some(Choice {
+        text: format!("Acknowledge all {count}"),
+        token: context.links.sign_choice_of_all(message, expires_at),
+        url: format!("{}/l/{}/acknowledge", context.public_url, context.links.sign(&link)),
+    })
 }
 
 /// The page as the host itself puts it, for a contact that it can reach without a plugin: an http(s) address or a mail address.
@@ -142,7 +164,8 @@ fn plain_words(page: &Page) -> (String, String) {
     }
     text = cut(&text, PLAIN_LIMIT_BYTES);
     if let Some(choice) = page.choices.first() {
-        text += &format!("\nAcknowledge or resolve: {}\n", choice.url);
+        let does = if page.incidents.len() > 1 { &choice.text } else { "Acknowledge or resolve" };
+        text += &format!("\n{does}: {}\n", choice.url);
     } else if let Some(url) = page.incidents.first().and_then(|view| view.url.as_ref()) {
         text += &format!("\n{url}\n");
     }

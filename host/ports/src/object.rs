@@ -33,11 +33,13 @@ pub enum Kind {
     Audit,
     /// An incident that was answered or fires again, whose messages are to say so.
     News,
+    /// What a message about several incidents stood for; its time is when it is forgotten.
+    Told,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Silence,
         Self::Heartbeat,
         Self::Contact,
@@ -49,11 +51,13 @@ impl Kind {
         Self::Receipt,
         Self::Audit,
         Self::News,
+        Self::Told,
     ];
 
-    /// Whether the host does something at an object's time; a silence's only says from when on it is history.
+    /// Whether the host does something at an object's time; that of a silence or of what a message said only tells from when on it is
+    /// history.
     pub fn is_timed(self) -> bool {
-        self != Self::Silence
+        !matches!(self, Self::Silence | Self::Told)
     }
 
     /// As stored.
@@ -70,6 +74,7 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Audit => "audit",
             Self::News => "news",
+            Self::Told => "told",
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct TheLetter(pub Arc<DeadLetter>);
 pub struct ByLink {
     /// As in the address.
     pub token: String,
+    /// The message about several incidents that it stood in.
+    pub message: Option<u64>,
 }
 
 fn from_guard<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Problem> {

@@ -282,6 +282,8 @@ pub struct PageLink {
     /// Whom it was sent to: acts as them.
     pub user: UserId,
     pub expires_at: Millis,
+    /// The message about several incidents that it stood in.
+    pub message: Option<u64>,
 }
 
 /// Why a page link does not work.

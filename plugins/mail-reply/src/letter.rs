@@ -66,12 +66,39 @@ impl Letter {
         Ok(Command::new(Subject::Latest, Operation::Choose(token.to_owned())).by(kind, &self.sender))
     }
 
-    /// The first quoted token for this answer. A mail reader may have quoted it; none breaks a word in two.
+    /// The first quoted token for this answer, or for this answer to all incidents of a mail about several (`Acknowledge-all-3`). A mail
+    /// reader may have quoted it; none breaks a word in two.
     fn token(&self, name: &str) -> Option<&str> {
         self.text.split(MARK).skip(1).find_map(|rest| {
-            let (token, _) = rest.strip_prefix(name)?.strip_prefix(':')?.split_once(']')?;
+            let (of, rest) = rest.strip_prefix(name)?.split_once(':')?;
+            let count = of.strip_prefix("-all-").unwrap_or(of);
+            if !(of.is_empty() || (count.len() < of.len() && !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))) {
+                return None;
+            }
+            let (token, _) = rest.split_once(']')?;
             let fits = (1..=TOKEN_MAX).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
             fits.then_some(token)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Planted bug that this finds: any word that begins like the answer, so that the button for all was not found, or one for something
+    /// else was.
+    #[test]
+    fn the_token_for_all_counts_as_the_answer() {
+        let told = |mark: &str| {
+            let mail = format!("From: a@example.org\r\nSubject: Re\r\n\r\nack\r\n\r\n> {mark}\r\n");
+            Letter::read(mail.as_bytes()).unwrap().command("mail").map(|command| command.operation)
+        };
+        for mark in ["[reveille:Acknowledge:tok-en_1]", "[reveille:Acknowledge-all-37:tok-en_1]"] {
+            assert_eq!(told(mark), Ok(Operation::Choose("tok-en_1".into())), "{mark}");
+        }
+        for mark in ["[reveille:Acknowledge-all-:t]", "[reveille:Acknowledge-all-x:t]", "[reveille:Acknowledged:t]", "[reveille:Resolve:t]"] {
+            assert_eq!(told(mark), Err(Unheard::Unquoted), "{mark}");
+        }
     }
 }

@@ -88,8 +88,11 @@ fn about(incident: &Incident) -> String {
 fn end(page: &Page, replies: bool) -> String {
     let open: Vec<&str> = page.incidents().iter().filter(|i| i.status() != Status::Resolved).map(Incident::id).take(NUMBERS_MAX).collect();
     let asked = matches!(page.purpose(), Purpose::Escalation(_));
+    let more = page.incidents().len() > NUMBERS_MAX;
     match open.as_slice() {
         [] => String::new(),
+        // Without a number, the host takes the message as a whole.
+        [_, _, ..] if more && replies && asked => "\nReply A to ack all".to_owned(),
         [one] if replies && asked => format!("\nReply A{one} to ack, R{one} to resolve"),
         many if replies && asked => {
             let numbers: Vec<String> = many.iter().map(|id| format!("A{id}")).collect();

@@ -3,7 +3,9 @@
 use super::LEASE_MS;
 use crate::bundle::{Bundles, Way, forget_told};
 use crate::house::line;
+use crate::message::About;
 use crate::paging::queue_again;
+use crate::told;
 use domain::claim::{Verdict, is_newest, verdict};
 use domain::id::{IncidentId, OutboxId};
 use domain::installation::Installation;
@@ -36,6 +38,15 @@ pub struct Bundled {
     pub followers: Vec<Outbox>,
     /// What the message is about.
     pub incidents: Vec<IncidentId>,
+    /// By what number its answers name it, if one answer can answer them all.
+    pub message: Option<u64>,
+}
+
+impl Bundled {
+    /// What the message says.
+    pub fn about(&self) -> About {
+        About { incidents: self.incidents.clone(), message: self.message }
+    }
 }
 
 /// Claims those of the rows that are still due and needed.
@@ -52,6 +63,7 @@ pub fn claim(tx: &mut dyn Tx, ids: &[OutboxId], installation: &Installation, now
                 claims.take(row.id)?;
             }
         }
+        claims.keep()?;
     }
     Ok(claims.claimed)
 }
@@ -88,13 +100,15 @@ impl Claims<'_> {
             Way::ForAll(incidents) => {
                 self.say(&row, &format!("goes out as one message about {} incidents", incidents.len()))?;
                 let row = self.send(row, &rows)?;
-                self.claimed.bundles.insert(row.id, Bundled { followers: Vec::new(), incidents });
+                self.claimed.bundles.insert(row.id, Bundled { incidents, ..Bundled::default() });
                 self.claimed.rows.push(row);
             }
             Way::Within(leader) => {
                 self.say(&row, "goes out within one message about several incidents")?;
                 let row = self.send(row, &rows)?;
                 if let Some(bundled) = self.claimed.bundles.get_mut(&leader) {
+                    // It may be one that was not known yet when the message's own was claimed.
+                    bundled.incidents.extend(row.incident.filter(|id| !bundled.incidents.contains(id)));
                     bundled.followers.push(row);
                 }
             }
@@ -102,6 +116,17 @@ impl Claims<'_> {
                 let seconds = due.since(now).div_euclid(1000) + 1;
                 self.say(&row, &format!("waits {seconds} s for the next message about all incidents"))?;
                 self.tx.put_outbox(&Outbox { next_at: Some(due), ..row })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what each message about several incidents stands for, before it is on its way.
+    fn keep(&mut self) -> Result<(), StoreError> {
+        for leader in &self.claimed.rows {
+            if let Some(bundled) = self.claimed.bundles.get_mut(&leader.id) {
+                let rows = std::iter::once(leader).chain(&bundled.followers).map(|row| row.id).collect();
+                bundled.message = told::keep(self.tx, leader, rows, &bundled.incidents, self.now)?;
             }
         }
         Ok(())

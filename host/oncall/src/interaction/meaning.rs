@@ -64,7 +64,7 @@ pub fn meaning(
 }
 
 /// The one user with this contact.
-fn speaker<'a>(installation: &'a Installation, contact: &Contact) -> Result<&'a User, Came> {
+pub fn speaker<'a>(installation: &'a Installation, contact: &Contact) -> Result<&'a User, Came> {
     let mut found = installation.users.values().filter(|user| user.contacts.iter().any(|method| method.contact == *contact));
     match (found.next(), found.next()) {
         (Some(user), None) => Ok(user),

@@ -72,7 +72,7 @@ pub struct PageLinks(pub Arc<LinkSigner>);
 impl web::PageLinks for PageLinks {
     fn verify(&self, token: &str, now: Millis) -> Result<PageLink, LinkFailure> {
         match self.0.verify(token, now) {
-            Ok(link) => Ok(PageLink { incident: link.incident, user: link.user, expires_at: link.expires_at }),
+            Ok(link) => Ok(PageLink { incident: link.incident, user: link.user, expires_at: link.expires_at, message: link.message }),
             Err(LinkError::Expired) => Err(LinkFailure::Expired),
             Err(_) => Err(LinkFailure::Broken),
         }

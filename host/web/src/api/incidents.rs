@@ -8,7 +8,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use domain::command::{Command, Operation, Priority, Subject};
+use domain::command::{Actor, Command, Operation, Priority, Subject};
 use domain::id::{IncidentId, TeamId};
 use domain::incident::Incident;
 use ports::store::IncidentFilter;
@@ -198,11 +198,22 @@ fn done(message: String) -> Json<Done> {
 
 /// Hands a command to the pipeline, waits for its commit, and notes it in the audit log.
 pub async fn command(app: &App, caller: &Principal, incident: &Incident, operation: Operation) -> Result<String, Problem> {
+    command_as(app, caller, caller.actor(), incident.id, operation).await
+}
+
+/// [`command`], where the timeline names the caller in another way than usual.
+pub async fn command_as(
+    app: &App,
+    caller: &Principal,
+    actor: Actor,
+    incident: IncidentId,
+    operation: Operation,
+) -> Result<String, Problem> {
     let (action, details) = (format!("incident.{}", operation.as_str()), operation.details());
-    let command = Command { subject: Subject::Incident(incident.id), actor: caller.actor(), operation };
+    let command = Command { subject: Subject::Incident(incident), actor, operation };
     match app.parts.commands.command(command).await? {
         CommandOutcome::Done(message) => {
-            app.audit(caller.audit_name(), &action, format!("incident {}", incident.id), details).await;
+            app.audit(caller.audit_name(), &action, format!("incident {incident}"), details).await;
             Ok(message)
         }
         CommandOutcome::Refused(why) => Err(Problem::conflict(why)),

@@ -82,7 +82,8 @@ pub async fn list(State(app): State<App>, Caller(caller): Caller, Asked(query): 
     Json(ListOf::whole(shown.map(|silence| SilenceShape::new(silence, now)).collect()))
 }
 
-fn sees(caller: &Principal, silence: &Silence) -> bool {
+/// Whether the caller may know of it.
+pub fn sees(caller: &Principal, silence: &Silence) -> bool {
     silence.team.as_ref().is_none_or(|team| caller.sees.holds(team))
 }
 
@@ -91,21 +92,21 @@ fn sees(caller: &Principal, silence: &Silence) -> bool {
 #[serde(deny_unknown_fields)]
 pub struct NewSilence {
     /// All have to hold: `service="checkout"`, `host=~"web-.*"`.
-    matchers: Vec<String>,
+    pub matchers: Vec<String>,
     /// Whose alerts; default: of the only team that the caller may change something of, or of all teams.
-    team: Option<String>,
+    pub team: Option<String>,
     /// RFC 3339; default: now. With `rrule`, a wall-clock time in `time_zone`, such as `2026-01-05T09:00`.
-    starts: Option<String>,
+    pub starts: Option<String>,
     /// RFC 3339. This or `seconds`.
-    ends: Option<String>,
+    pub ends: Option<String>,
     /// How long it lasts, each time.
-    seconds: Option<u32>,
+    pub seconds: Option<u32>,
     /// When it comes again, as RFC 5545 writes it.
-    rrule: Option<String>,
+    pub rrule: Option<String>,
     /// IANA name; default: UTC.
-    time_zone: Option<String>,
+    pub time_zone: Option<String>,
     /// What it is for.
-    purpose: String,
+    pub purpose: String,
 }
 
 /// A silence that was made.
@@ -141,7 +142,8 @@ fn note(made: &Made) -> String {
     }
 }
 
-async fn make_as(app: &App, caller: &Principal, new: &NewSilence) -> Result<Made, Problem> {
+/// Makes a silence as the caller.
+pub async fn make_as(app: &App, caller: &Principal, new: &NewSilence) -> Result<Made, Problem> {
     let wish = Wish {
         id: None,
         team: new.team.as_deref().map(TeamId::from),
@@ -215,24 +217,29 @@ fn when(new: &NewSilence, now: Millis) -> Result<Option<When>, Problem> {
 #[utoipa::path(delete, path = "/api/v1/silences/{id}", tag = "silences", operation_id = "end_silence",
     params(("id" = String, Path)), responses((status = 204)))]
 pub async fn end(State(app): State<App>, Caller(caller): Caller, Named(id): Named<String>) -> Result<StatusCode, Problem> {
-    silencing(&app).end(&id, &wisher(&caller)).await.map_err(problem)?;
+    end_as(&app, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Ends a silence as the caller.
+pub async fn end_as(app: &App, caller: &Principal, id: &str) -> Result<Silence, Problem> {
+    silencing(app).end(id, &wisher(caller)).await.map_err(problem)
+}
+
 /// What to ask of the past.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewQuestion {
     /// How many days back; default 7, at most 90.
-    days: Option<u32>,
+    pub days: Option<u32>,
     /// The rest as in a silence. Without times it is asked what it would have muted at any time.
-    matchers: Vec<String>,
-    team: Option<String>,
-    starts: Option<String>,
-    ends: Option<String>,
-    seconds: Option<u32>,
-    rrule: Option<String>,
-    time_zone: Option<String>,
+    pub matchers: Vec<String>,
+    pub team: Option<String>,
+    pub starts: Option<String>,
+    pub ends: Option<String>,
+    pub seconds: Option<u32>,
+    pub rrule: Option<String>,
+    pub time_zone: Option<String>,
 }
 
 /// What a silence would have muted.
@@ -265,6 +272,11 @@ pub async fn preview(
     Caller(caller): Caller,
     Sent(question): Sent<PreviewQuestion>,
 ) -> Result<Json<Preview>, Problem> {
+    Ok(Json(preview_for(&app, &caller, question).await?))
+}
+
+/// [`preview`], for API and pages.
+pub async fn preview_for(app: &App, caller: &Principal, question: PreviewQuestion) -> Result<Preview, Problem> {
     let days = question.days.unwrap_or(7);
     if !(1..=DAYS_LIMIT).contains(&days) {
         return Err(invalid(format!("days: 1 to {DAYS_LIMIT}.")));
@@ -301,7 +313,7 @@ pub async fn preview(
         preview::Failure::Matchers(error) => invalid(format!("matchers: {error}.")),
         preview::Failure::Store(error) => error.into(),
     })?;
-    Ok(Json(Preview {
+    Ok(Preview {
         days,
         reports: muted.reports,
         entities: muted.entities,
@@ -311,5 +323,5 @@ pub async fn preview(
         pages: muted.pages,
         looked_at: muted.looked_at,
         cut_short: muted.cut_short,
-    }))
+    })
 }

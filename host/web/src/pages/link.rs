@@ -7,7 +7,7 @@ use crate::pages::incident::{NoteForm, Whole};
 use crate::pages::moment::Moment;
 use crate::pages::respond::asks;
 use crate::pages::view::{Day, Head, Lens, story};
-use crate::pages::{Frame, render};
+use crate::pages::{Frame, link_all, render};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use askama::Template;
@@ -47,6 +47,9 @@ pub async fn show(
     TheIncident(incident): TheIncident,
     by: ByLink,
 ) -> Result<Response, Problem> {
+    if let Some(message) = by.message {
+        return link_all::show(&app, &headers, &caller, &by, message).await;
+    }
     let lens = Lens::of(&app, caller.user.as_ref());
     let whole = Whole::read(&app, &incident).await?;
     render(&LinkPage {
@@ -66,12 +69,22 @@ async fn act(app: &App, caller: &Principal, incident: &Incident, by: &ByLink, op
     Ok(Redirect::to(&format!("/l/{}", by.token)).into_response())
 }
 
+#[derive(Debug, Default, Deserialize)]
+pub struct AcknowledgeForm {
+    /// Of a message about several: this one; absent, as a button in a message sends it: all of them.
+    incident: Option<u64>,
+}
+
 pub async fn acknowledge(
     State(app): State<App>,
     Caller(caller): Caller,
     TheIncident(incident): TheIncident,
     by: ByLink,
+    Filled(form): Filled<AcknowledgeForm>,
 ) -> Result<Response, Problem> {
+    if let Some(message) = by.message {
+        return link_all::acknowledge(&app, &caller, &by, message, form.incident).await;
+    }
     act(&app, &caller, &incident, &by, Operation::Acknowledge).await
 }
 

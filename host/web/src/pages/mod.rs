@@ -6,10 +6,13 @@ mod excerpt;
 mod incident;
 mod incidents;
 mod link;
+mod link_all;
 mod moment;
 mod on_call;
 mod pipeline;
 mod respond;
+mod silence_form;
+mod silences;
 mod swaps;
 mod view;
 
@@ -56,6 +59,10 @@ pub fn register(routes: &mut Routes) {
     routes.page("/on-call/swaps", Permission::Responder, post(swaps::ask));
     routes.page("/on-call/swaps/{id}/{step}", Permission::Responder, post(swaps::go_on));
 
+    routes.page("/silences", Permission::Known, get(silences::list));
+    routes.page("/silences/new", Permission::Responder, get(silence_form::new).post(silence_form::send));
+    routes.page("/silences/{id}/end", Permission::Responder, post(silences::end));
+
     routes.page("/pipeline", Permission::Known, get(pipeline::show));
     routes.page("/dead-letters/{id}", Permission::DeadLetter(Action::See), get(pipeline::letter));
     routes.page("/dead-letters/{id}/replay", Permission::DeadLetter(Action::Change), post(pipeline::replay));
@@ -67,6 +74,7 @@ pub fn register(routes: &mut Routes) {
 pub enum Here {
     Incidents,
     OnCall,
+    Silences,
     Pipeline,
     /// No navigation: nobody is signed in.
     Outside,
@@ -75,7 +83,14 @@ pub enum Here {
 impl Here {
     /// By its name in the layout.
     pub fn is(self, name: &str) -> bool {
-        matches!((self, name), (Self::Incidents, "incidents") | (Self::OnCall, "on-call") | (Self::Pipeline, "pipeline"))
+        let own = match self {
+            Self::Incidents => "incidents",
+            Self::OnCall => "on-call",
+            Self::Silences => "silences",
+            Self::Pipeline => "pipeline",
+            Self::Outside => return false,
+        };
+        own == name
     }
 }
 

@@ -25,6 +25,9 @@ use serde::Deserialize;
 
 /// Weeks of the grid.
 const WEEKS: i32 = 4;
+/// Weeks that are looked at beyond it, for the real end of a shift that begins within it.
+const BEYOND_WEEKS: i32 = 5;
+const WEEK_MS: i64 = 7 * 86_400_000;
 
 /// Who has a day, in order; more than one when it is handed over in it.
 struct Cell {
@@ -55,10 +58,19 @@ struct ShiftView {
     mine: bool,
     from: Moment,
     until: Moment,
+    /// It has begun.
+    running: bool,
+    /// It goes on beyond all that was looked at.
+    open_end: bool,
     /// An override that may be taken back.
     by_override: Option<u64>,
-    /// Its beginning and end in RFC 3339, where a swap may be asked for.
-    ask: Option<(String, String)>,
+}
+
+/// A shift that the viewer may ask others to take.
+struct OwnView {
+    /// Beginning and end in RFC 3339, with a slash between.
+    value: String,
+    words: String,
 }
 
 /// Some people who take turns in certain hours.
@@ -103,6 +115,8 @@ struct RotationView {
     layers: Vec<LayerView>,
     open: Vec<OpenView>,
     swaps: Vec<SwapView>,
+    /// The viewer's own shifts.
+    own: Vec<OwnView>,
     /// Suggested times of an override, as the form wants them, in the rotation's zone.
     from: String,
     until: String,
@@ -123,20 +137,23 @@ struct Look<'a> {
     /// Overrides for which somebody has yet to be found.
     open: &'a [Override],
     swaps: Vec<SwapView>,
+    /// The end of the grid, and of what was looked at.
+    ends: (Millis, Millis),
 }
 
 pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Caller) -> Result<Response, Problem> {
     let lens = Lens::of(&app, caller.user.as_ref());
     let now = lens.now;
-    let until = now.plus_millis(i64::from(WEEKS) * 7 * 86_400_000);
-    let found = coming(&app, &caller, now, until).await?;
+    let until = now.plus_millis(i64::from(WEEKS) * WEEK_MS);
+    let beyond = until.plus_millis(i64::from(BEYOND_WEEKS) * WEEK_MS);
+    let found = coming(&app, &caller, now, beyond).await?;
     let mut open = app.parts.store.view(move |view| view.overrides(None, now)).await?;
     open.retain(Override::is_open);
     let swaps = seen(&app, &caller).await?;
     let rotations = found.iter().map(|(rotation, shifts)| {
         let may_change = caller.may(Action::Change, &rotation.team);
         let own = swap_views(&swaps, rotation, &lens, &caller, may_change);
-        let look = Look { lens: &lens, me: caller.user.as_ref(), may_change, open: &open, swaps: own };
+        let look = Look { lens: &lens, me: caller.user.as_ref(), may_change, open: &open, swaps: own, ends: (until, beyond) };
         rotation_view(rotation, shifts, look)
     });
     let rotations = rotations.collect();
@@ -144,12 +161,13 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
 }
 
 fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> RotationView {
-    let Look { lens, me, may_change, .. } = look;
+    let Look { lens, me, may_change, ends: (end, beyond), .. } = look;
     let zone = zone(rotation.time_zone());
     let at = |at: Millis| Moment::new(at, lens.now, &zone);
     let name = |user: &Option<UserId>| user.as_ref().map(|user| lens.name(user));
     let is_me = |user: &Option<UserId>| user.is_some() && user.as_ref() == me;
     let first = shifts.first();
+    let within = || shifts.iter().filter(move |shift: &&Stretch| shift.from < end);
     let next = shifts.iter().find(|shift| Some(&shift.user) != first.map(|first| &first.user));
     let team = lens.installation.teams.get(&rotation.team);
     let member = |id: &UserId| Member { id: id.0.clone(), name: lens.name(id), me: Some(id) == me };
@@ -160,9 +178,19 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> Rot
         mine: is_me(&shift.user),
         from: at(shift.from),
         until: at(shift.until),
+        running: shift.from <= lens.now,
+        open_end: shift.until >= beyond,
         by_override: shift.entry.map(|id| id.0),
-        ask: (may_change && is_me(&shift.user)).then(|| (instant(shift.from), instant(shift.until))),
     };
+    let own_view = |shift: &Stretch| {
+        let (from, until) = (at(shift.from), at(shift.until));
+        let begin = if shift.from <= lens.now { "now".to_owned() } else { format!("{} {}", from.day, from.minute) };
+        OwnView {
+            value: format!("{}/{}", instant(shift.from), instant(shift.until)),
+            words: format!("{begin} – {} {}", until.day, until.minute),
+        }
+    };
+    let own = within().filter(|shift| may_change && is_me(&shift.user) && shift.until < beyond).map(own_view).collect();
     let open = look.open.iter().filter(|entry| entry.rotation == rotation.id);
     RotationView {
         id: rotation.id.0.clone(),
@@ -173,14 +201,15 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> Rot
         mine,
         next: next.map(|shift| (name(&shift.user), at(shift.from))),
         weeks: weeks(shifts, lens, me, &zone),
-        shifts: shifts.iter().take(40).map(shift_view).collect(),
+        shifts: within().take(40).map(shift_view).collect(),
         may_take: may_change && !mine && members.iter().any(|member| member.me),
         members,
         may_change,
-        gaps: shifts.iter().filter(|shift| shift.user.is_none()).count(),
+        gaps: within().filter(|shift| shift.user.is_none()).count(),
         layers: layer_views(rotation, lens),
         open: open.map(|entry| OpenView { id: entry.id.0, from: at(entry.from), until: at(entry.until) }).collect(),
         swaps: look.swaps,
+        own,
         from: wall(lens.now, &zone),
         until: wall(lens.now.plus_seconds(12 * 3600), &zone),
     }

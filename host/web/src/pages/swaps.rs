@@ -82,7 +82,12 @@ pub fn swap_views(swaps: &[Swap], rotation: &Rotation, lens: &Lens, caller: &Pri
 #[derive(Debug, Deserialize)]
 pub struct AskForm {
     rotation: String,
+    /// Beginning and end with a slash between, as the page offers them; else the two for themselves.
+    #[serde(default)]
+    shift: String,
+    #[serde(default)]
     from: String,
+    #[serde(default)]
     until: String,
     #[serde(default)]
     reason: String,
@@ -90,7 +95,8 @@ pub struct AskForm {
 
 /// Asks others to take one of the viewer's shifts.
 pub async fn ask(State(app): State<App>, Caller(caller): Caller, Filled(form): Filled<AskForm>) -> Result<Response, Problem> {
-    let (from, until) = (instant_of("from", &form.from)?, instant_of("until", &form.until)?);
+    let (from, until) = form.shift.split_once('/').unwrap_or((&form.from, &form.until));
+    let (from, until) = (instant_of("from", from)?, instant_of("until", until)?);
     enter(&app, &caller, form.rotation.into(), None, from, until, form.reason).await?;
     Ok(Redirect::to("/on-call").into_response())
 }

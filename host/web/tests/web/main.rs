@@ -8,4 +8,5 @@ mod house;
 mod live;
 mod pages;
 mod sessions;
+mod silences;
 mod swaps;

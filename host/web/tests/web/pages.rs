@@ -24,9 +24,19 @@ async fn pages_hold_no_inline_script_or_style() {
     let house = House::full().await;
     let (root, _) = house.session("root").await;
     let by_link = format!("/l/{}", link(1, "alice", NOW.plus_seconds(60)));
-    for path in
-        ["/", "/?state=resolved", "/incidents/1", "/incidents/2", "/incidents/2/alerts/3", "/on-call", "/pipeline", "/sign-in", &by_link]
-    {
+    for path in [
+        "/",
+        "/?state=resolved",
+        "/incidents/1",
+        "/incidents/2",
+        "/incidents/2/alerts/3",
+        "/on-call",
+        "/silences",
+        "/silences/new",
+        "/pipeline",
+        "/sign-in",
+        &by_link,
+    ] {
         let body = house.get(path, &root).await.body;
         assert!(!body.contains("<style") && !body.contains(" style=") && !body.contains(" onclick="), "{path}");
         for script in body.split("<script").skip(1) {

@@ -58,3 +58,23 @@ async fn it_is_taken_with_one_press() {
     let (carol, csrf) = house.session("carol").await;
     assert_eq!(house.post("/on-call/take", &carol, &[("csrf", &csrf), ("rotation", "primary")]).await.status, 404, "another team's");
 }
+
+/// The list's last shift ends where it really ends. Planted bug that this finds: a shift cut at the end of what the page looks at, which
+/// read like a handover at that minute.
+#[tokio::test]
+async fn the_list_of_shifts_shows_no_handover_that_is_none() {
+    let house = House::full().await;
+    let (bob, csrf) = house.session("bob").await;
+    let page = house.get("/on-call", &bob).await.body;
+    let list = page.split("<ol class=\"shifts\">").nth(1).and_then(|rest| rest.split("</ol>").next()).unwrap();
+    // It is 03:14 in Rome; four weeks on, in summer time, 04:14. The turns change on Mondays at nine.
+    assert!(!list.contains("Sat 28 Mar 03:14") && !list.contains("Sat 25 Apr 04:14"), "{list}");
+    assert!(list.contains("now – Mon 30 Mar 09:00"), "{list}");
+    // What can be done has words of its own, and a shift to swap is chosen by its times.
+    assert!(["Swap my shift", "Put somebody on call"].iter().all(|words| page.contains(words)), "{page}");
+    let own = page.split("name=\"shift\">").nth(1).and_then(|rest| rest.split("value=\"").nth(1)).and_then(|rest| rest.split('"').next());
+    let asked = [("csrf", csrf.as_str()), ("rotation", "primary"), ("shift", own.unwrap()), ("reason", "dentist")];
+    let answer = house.post("/on-call/swaps", &bob, &asked).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(house.get("/on-call", &bob).await.body.contains("asks for a swap"));
+}

@@ -235,7 +235,7 @@ impl Versions for DoubleVersions {
     }
 }
 
-/// Tokens in clear: `INCIDENT-USER-EXPIRY`.
+/// Tokens in clear: `INCIDENT-USER-EXPIRY`, and `-MESSAGE` where it stood in one about several incidents.
 pub struct DoubleLinks;
 
 /// A link for a user to an incident, until `expires_at`.
@@ -246,13 +246,14 @@ pub fn link(incident: u64, user: &str, expires_at: Millis) -> String {
 impl PageLinks for DoubleLinks {
     fn verify(&self, token: &str, now: Millis) -> Result<PageLink, LinkFailure> {
         let parts: Vec<&str> = token.split('-').collect();
-        let [incident, user, expires_at] = parts[..] else { return Err(LinkFailure::Broken) };
+        let [incident, user, expires_at, ref rest @ ..] = parts[..] else { return Err(LinkFailure::Broken) };
+        let message = rest.first().map(|number| number.parse()).transpose().map_err(|_| LinkFailure::Broken)?;
         let incident = IncidentId(incident.parse().map_err(|_| LinkFailure::Broken)?);
         let expires_at = Millis(expires_at.parse().map_err(|_| LinkFailure::Broken)?);
         if expires_at <= now {
             return Err(LinkFailure::Expired);
         }
-        Ok(PageLink { incident, user: UserId::from(user), expires_at })
+        Ok(PageLink { incident, user: UserId::from(user), expires_at, message })
     }
 }
 
