@@ -67,3 +67,34 @@ fn integration_keys_are_changed_without_a_gap_and_only_take_alerts_in() {
     let read = story.http.get(story.server.url("/api/v1/incidents")).bearer_auth(&new).send().unwrap();
     assert_eq!(read.status(), 401, "a key for senders reads nothing");
 }
+
+/// To be of the team is enough to see who is on call, not to take everybody's addresses away. Planted bug: the roster asked only which teams
+/// the token sees, and gave alice's address to bob's token that may read.
+#[test]
+fn the_roster_with_its_addresses_is_for_those_whom_an_administrator_gave_it() {
+    let story = Story::two_people();
+    let token = |user: &str, scope: &str| {
+        let (secret, ok) = story.server.cli(&["access", "token", user, "--scope", scope]);
+        assert!(ok, "{secret}");
+        secret.trim().to_owned()
+    };
+    let get = |secret: &str, path: &str| {
+        let answer = story.http.get(story.server.url(path)).bearer_auth(secret).send().unwrap();
+        (answer.status().as_u16(), answer.text().unwrap())
+    };
+    let of_alice = format!("{}/alice", story.phones.address.port());
+    let reads = token("bob", "respond");
+    let (status, said) = get(&reads, "/api/v1/roster");
+    assert!(status == 403 && said.contains("scope `roster`") && !said.contains(&of_alice), "{status} {said}");
+    assert_eq!(get(&token("alice", "read"), "/api/v1/roster").0, 403, "an administrator's token is cut to its scope too");
+    let asked = story.http.post(story.server.url("/api/v1/tokens")).bearer_auth(&reads);
+    let refused = asked.json(&json!({ "label": "more", "scope": "roster" })).send().unwrap();
+    assert_eq!(refused.status(), 403, "nobody gives it to themselves");
+    let watches = token("bob", "roster");
+    let (status, roster) = get(&watches, "/api/v1/roster");
+    assert!(status == 200 && roster.contains(&of_alice) && !roster.contains("/carol"), "his team's, not carol's: {status} {roster}");
+    let (_, incidents) = get(&watches, "/api/v1/incidents");
+    assert!(incidents.contains("\"items\":[]"), "and nothing else: {incidents}");
+    assert_eq!(get(&token("carol", "roster/shop"), "/api/v1/roster").0, 403, "a scope never goes beyond its user's teams");
+    assert_eq!(get(&story.server.token(), "/api/v1/roster").0, 200, "administrators have it");
+}

@@ -148,15 +148,22 @@ fn the_auditor_pings_outside_every_minute_while_all_is_well_and_not_while_the_se
     assert!(!incidents.contains("Something may not page"), "{incidents}");
 }
 
+/// The token that docs/operation.md has a watcher made.
+fn watch_token(story: &Story) -> String {
+    let (secret, ok) = story.server.cli(&["access", "token", "alice", "--scope", "roster"]);
+    assert!(ok, "{secret}");
+    secret.trim().to_owned()
+}
+
 /// One look of the watcher on the second host, so many seconds after the story's beginning.
-fn watch(story: &Story, seconds: i64, more: &[&str]) -> (String, bool) {
+fn watch(story: &Story, token: &str, seconds: i64, more: &[&str]) -> (String, bool) {
     let now = reveille_tests::story::MONDAY_NIGHT_MS + seconds * 1000;
     let out = std::process::Command::new(reveille_tests::place::program("reveille"))
         .current_dir(&story.server.dir)
         .env("REVEILLE_SIM_NOW_MS", now.to_string())
         .args(["watch", "--folder", "second-host"])
         .args(more)
-        .args(["--server", &story.server.url(""), "--token", &story.server.token()])
+        .args(["--server", &story.server.url(""), "--token", token])
         .output()
         .unwrap();
     (format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)), out.status.success())
@@ -171,27 +178,28 @@ fn the_watcher_on_a_second_host_pages_who_is_on_call_while_the_server_is_gone() 
         story.mail.port
     );
     std::fs::write(story.server.dir.join("watch.toml"), channels).unwrap();
-    let (said, ok) = watch(&story, 0, &["--once"]);
+    let token = watch_token(&story);
+    let (said, ok) = watch(&story, &token, 0, &["--once"]);
     assert!(ok && said.is_empty(), "{said}");
     story.server.kill();
     for seconds in [30, 60, 140] {
-        let (said, ok) = watch(&story, seconds, &["--once"]);
+        let (said, ok) = watch(&story, &token, seconds, &["--once"]);
         assert!(ok && said.is_empty(), "at {seconds} s it is not gone for two minutes: {said}");
     }
-    let (said, ok) = watch(&story, 160, &["--once"]);
+    let (said, ok) = watch(&story, &token, 160, &["--once"]);
     assert!(ok && said.contains("told alice"), "{said}");
     let rings = story.rings("alice");
     assert!(rings.len() == 1 && rings[0].body.contains("gives no good answer since 2026-03-02T03:00:30Z"), "{rings:?}");
-    let (said, ok) = watch(&story, 200, &["--once"]);
+    let (said, ok) = watch(&story, &token, 200, &["--once"]);
     assert!(ok && said.is_empty(), "not again before five minutes: {said}");
-    let (said, ok) = watch(&story, 470, &["--once"]);
+    let (said, ok) = watch(&story, &token, 470, &["--once"]);
     assert!(ok && said.contains("told alice"), "{said}");
-    let (said, ok) = watch(&story, 480, &["ack"]);
+    let (said, ok) = watch(&story, &token, 480, &["ack"]);
     assert!(ok, "{said}");
-    let (said, ok) = watch(&story, 1000, &["--once"]);
+    let (said, ok) = watch(&story, &token, 1000, &["--once"]);
     assert!(ok && said.is_empty(), "somebody is on it: {said}");
     story.server.start();
-    let (said, ok) = watch(&story, 1100, &["--once"]);
+    let (said, ok) = watch(&story, &token, 1100, &["--once"]);
     assert!(ok && said.contains("Reveille is back"), "{said}");
     assert_eq!(story.rings("alice").len(), 3);
 }
@@ -200,15 +208,16 @@ fn the_watcher_on_a_second_host_pages_who_is_on_call_while_the_server_is_gone() 
 fn the_watcher_takes_no_roster_that_somebody_changed() {
     let mut story = Story::two_people();
     std::fs::write(story.server.dir.join("watch.toml"), "").unwrap();
-    let (said, ok) = watch(&story, 0, &["--once"]);
+    let token = watch_token(&story);
+    let (said, ok) = watch(&story, &token, 0, &["--once"]);
     assert!(ok, "{said}");
     let copy = story.server.dir.join("second-host/roster.json");
     let text = std::fs::read_to_string(&copy).unwrap();
     assert!(text.contains("alice"), "{text}");
     std::fs::write(&copy, text.replace("alice", "mallory")).unwrap();
     story.server.kill();
-    watch(&story, 30, &["--once"]);
-    let (said, ok) = watch(&story, 200, &["--once"]);
+    watch(&story, &token, 30, &["--once"]);
+    let (said, ok) = watch(&story, &token, 200, &["--once"]);
     assert!(!ok && said.contains("the roster's signature does not fit"), "{said}");
     assert!(story.rings("mallory").is_empty());
 }

@@ -122,6 +122,22 @@ fn a_provider_that_says_nothing_is_one_that_failed() {
     assert_eq!(open_by_host(&story).len(), 1, "one incident about the channel");
 }
 
+/// A silent provider takes every message, and that is no sign that it works: its incident stays the one that it was until something arrives.
+/// Planted bug: what was taken counted as arrived, and 19 minutes after the last failure the page of the policy's second round resolved it.
+#[test]
+fn what_a_silent_provider_takes_does_not_end_its_incident() {
+    let policy = "steps:\n  - page: [user/alice]\nrepeat: 5\nrepeat_after: 20m";
+    let mut story = Crew { ntfy: "receipt_within: 60s", policy, ..Crew::default() }.story();
+    story.victorops("CRITICAL", "db", json!({}));
+    story.settle();
+    story.pass_minutes(42);
+    assert_eq!(counts(&story, &["alice"]), [3], "at once and in each round");
+    let all = story.api("incidents");
+    let by_host: Vec<_> = all["items"].as_array().unwrap().iter().filter(|i| i["team"] == "").collect();
+    assert_eq!(by_host.len(), 1, "{by_host:?}");
+    assert_eq!((&by_host[0]["status"], &by_host[0]["title"]), (&json!("firing"), &json!("Pages by ntfy cannot be delivered")));
+}
+
 /// A code goes to the phone; typed in, it proves that somebody reads there. A wrong one does not.
 #[test]
 fn a_contact_is_verified_by_a_code() {
@@ -188,6 +204,31 @@ fn a_handoff_is_told_once() {
     story.server.kill_and_start();
     story.pass_minutes(60);
     assert_eq!(counts(&story, &["alice", "bob"]), [1, 1]);
+}
+
+/// The rotation is turned round in the documents: both hear of it at once, with no time passing. Planted bug: a configuration that came into
+/// force woke nobody, and the notice waited for the next look at the rows.
+#[test]
+fn a_handoff_by_another_configuration_is_told_at_once() {
+    let mut story = Crew::default().story();
+    story.settle();
+    let file = story.server.dir.join("config/people.yaml");
+    let people = std::fs::read_to_string(&file).unwrap();
+    let before = "team: shop\nmembers: [alice, bob, carol]\ntime_zone";
+    assert!(people.contains(before));
+    std::fs::write(&file, people.replace(before, &before.replace("alice, bob", "bob, alice"))).unwrap();
+    let (said, ok) = story.server.cli(&["config", "apply", story.server.dir.join("config").to_str().unwrap()]);
+    assert!(ok, "{said}");
+    for _ in 0..200 {
+        story.settle();
+        if counts(&story, &["alice", "bob"]) == [1, 1] {
+            break;
+        }
+        // By real time: the clock of the story stands still.
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(story.rings("bob")[0].body.contains("You are on call for shop-primary"), "{:?}", story.rings("bob"));
+    assert!(story.rings("alice")[0].body.contains("bob is on call now"), "{:?}", story.rings("alice"));
 }
 
 /// Who does not want such messages gets none.

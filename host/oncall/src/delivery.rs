@@ -7,27 +7,24 @@ mod record;
 mod send;
 mod silent;
 
-use crate::contacts::is_trial;
 use crate::house::House;
 use crate::instances::Threads;
 use crate::message::{self, About, Context};
 use crate::reconciler::Work;
-use domain::alert::Severity;
-use domain::command::Notice;
-use domain::id::OutboxId;
+use domain::id::{IncidentId, OutboxId};
 use domain::page::Outbox;
 use domain::time::Millis;
 use ports::object::Kind;
 use ports::plugin::Page;
 use ports::{BoxFuture, Snapshot, StoreError, View, Wakes};
-use record::{Recorded, record};
+use record::record;
 use send::{Came, Sender, Sent};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-pub use record::{arrived_after_all, failed_after_all};
+pub use record::{Recorded, arrived_after_all, failed_after_all};
 pub use silent::heard;
 
 /// Messages on their way at one time.
@@ -44,22 +41,14 @@ const LEASE_MS: i64 = 60_000;
 const RENDER_THREADS: usize = 4;
 /// How often a result is offered to a store that does not take it.
 const RECORD_TRIES: u32 = 5;
-/// How long a channel must have worked again before its trouble counts as over, in seconds.
-const CALM_SECONDS: u32 = 900;
-/// A channel that goes on failing is reported again after so many seconds.
-const TELL_SECONDS: u32 = 60;
 /// Pause before a result is offered to the store again.
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
-/// How causes of notices about delivery begin.
-const DELIVERY_CAUSE: &str = "delivery/";
 
 /// The reconciler of the outbox.
 pub struct Delivery {
     house: Arc<House>,
     plugins: Threads,
     flying: Mutex<BTreeMap<String, usize>>,
-    /// By contact kind.
-    troubles: Mutex<BTreeMap<String, Trouble>>,
     /// What a former process had on its way was put back.
     released: AtomicBool,
 }
@@ -67,7 +56,7 @@ pub struct Delivery {
 impl Delivery {
     pub fn new(house: Arc<House>) -> Self {
         let plugins = Threads::start("notify", RENDER_THREADS);
-        Self { house, plugins, flying: Mutex::default(), troubles: Mutex::default(), released: AtomicBool::new(false) }
+        Self { house, plugins, flying: Mutex::default(), released: AtomicBool::new(false) }
     }
 
     async fn deliver_due(self: &Arc<Self>) -> Result<Option<Millis>, StoreError> {
@@ -118,7 +107,7 @@ impl Delivery {
         let installation = Arc::clone(&snapshot.installation);
         let overdue = self.house.parts.store.write(move |tx| silent::overdue(tx, &installation, now)).await?;
         for (row, recorded) in overdue {
-            self.tell(&row, recorded, &snapshot);
+            self.tell(&row, recorded, &snapshot).await;
         }
         Ok(Some(now))
     }
@@ -231,7 +220,7 @@ impl Delivery {
         for row in std::iter::once(&row).chain(&followers) {
             if let Some(recorded) = self.keep(row, &sent, snapshot).await {
                 fail::fail_point!("delivery.after.record");
-                self.tell(row, recorded, snapshot);
+                self.tell(row, recorded, snapshot).await;
             }
         }
     }
@@ -254,7 +243,7 @@ impl Delivery {
     }
 
     /// Wakes who has to act on a result, and reports channels that fail.
-    fn tell(&self, row: &Outbox, recorded: Recorded, snapshot: &Snapshot) {
+    async fn tell(&self, row: &Outbox, recorded: Recorded, snapshot: &Snapshot) {
         let wakes = &self.house.parts.wakes;
         if recorded.queued {
             wakes.delivery.notify_one();
@@ -263,66 +252,11 @@ impl Delivery {
             wakes.escalation.notify_one();
         }
         self.house.changed(row.incident.into_iter().collect());
+        self.house.note_of_channel(row, &recorded, &snapshot.installation).await;
         if let Some(notice) = recorded.notice {
             self.house.parts.alarm.raise(notice);
         }
-        // What is wrong with one contact that was tried is no news about its channel.
-        if is_trial(row) {
-            return;
-        }
-        let now = self.house.now();
-        match recorded.failed {
-            None if recorded.arrived => self.arrived(&row.contact.kind, now),
-            Some(why) if !recorded.about_delivery => {
-                let person = message::recipient(row, &snapshot.installation);
-                self.failed(&row.contact.kind, &person, &why, now);
-            }
-            _ => {}
-        }
     }
-
-    fn arrived(&self, kind: &str, now: Millis) {
-        let is_over = {
-            let mut troubles = lock(&self.troubles);
-            let calm = troubles.get(kind).is_some_and(|trouble| now >= trouble.failed_at.plus_seconds(CALM_SECONDS));
-            calm && troubles.remove(kind).is_some()
-        };
-        if is_over {
-            self.house.parts.alarm.raise(notice(kind, "Messages arrive again".to_owned(), true));
-        }
-    }
-
-    fn failed(&self, kind: &str, person: &str, why: &str, now: Millis) {
-        let is_news = {
-            let mut troubles = lock(&self.troubles);
-            let known = troubles.get(kind).map(|trouble| trouble.told_at);
-            let is_news = known.is_none_or(|told| now >= told.plus_seconds(TELL_SECONDS));
-            let told_at = if is_news { now } else { known.unwrap_or(now) };
-            troubles.insert(kind.to_owned(), Trouble { failed_at: now, told_at });
-            is_news
-        };
-        if is_news {
-            self.house.parts.alarm.raise(notice(kind, format!("The latest, to {person}: {why}"), false));
-        }
-    }
-}
-
-fn notice(kind: &str, details: String, over: bool) -> Notice {
-    Notice {
-        cause: format!("{DELIVERY_CAUSE}{kind}"),
-        summary: format!("Pages by {kind} cannot be delivered"),
-        details,
-        severity: Severity::Error,
-        integration: None,
-        over,
-    }
-}
-
-/// When a channel last failed for good, and when that was last reported.
-#[derive(Debug, Clone, Copy)]
-struct Trouble {
-    failed_at: Millis,
-    told_at: Millis,
 }
 
 /// A place among the messages on their way; free again once dropped, also by a panic.

@@ -1,9 +1,13 @@
 //! What the reconcilers share: the parts, and a count of what is being done at the moment.
 
+use crate::channels::Channels;
+use crate::delivery::Recorded;
 use crate::oncall::Parts;
 use domain::command::Actor;
 use domain::decision::{PluginRef, Stage};
 use domain::id::{IncidentId, Revision};
+use domain::installation::Installation;
+use domain::page::Outbox;
 use domain::time::Millis;
 use domain::timeline::{Cause, Line, LineKind};
 use std::sync::Arc;
@@ -16,12 +20,19 @@ const TEXT_LIMIT_BYTES: usize = 2048;
 pub struct House {
     pub parts: Parts,
     pub activity: Activity,
+    pub channels: Channels,
 }
 
 impl House {
     /// Now.
     pub fn now(&self) -> Millis {
         self.parts.clock.now()
+    }
+
+    /// Takes in what a message tells of its channel.
+    pub async fn note_of_channel(&self, row: &Outbox, recorded: &Recorded, installation: &Installation) {
+        let (store, alarm) = (&self.parts.store, &*self.parts.alarm);
+        self.channels.note(row, recorded, installation, store, alarm, self.now()).await;
     }
 
     /// Tells live pages of the incidents, each once.

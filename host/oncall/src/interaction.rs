@@ -232,10 +232,13 @@ impl Interactions {
             return Ok(());
         }
         let (of_job, plugin, now) = (Arc::clone(snapshot), plugin.to_owned(), self.house.now());
-        let changed = self.house.parts.store.write(move |tx| receipts::receive(tx, &receipts, &plugin, &of_job, now)).await?;
+        let taken = self.house.parts.store.write(move |tx| receipts::receive(tx, &receipts, &plugin, &of_job, now)).await?;
         self.house.parts.wakes.delivery.notify_one();
         self.house.parts.wakes.escalation.notify_one();
-        self.house.changed(changed);
+        self.house.changed(taken.iter().filter_map(|(row, _)| row.incident).collect());
+        for (row, recorded) in &taken {
+            self.house.note_of_channel(row, recorded, &snapshot.installation).await;
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod auditor;
 mod automation;
 mod bundle;
+mod channels;
 pub mod contacts;
 mod delivery;
 mod escalation;

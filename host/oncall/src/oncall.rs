@@ -2,6 +2,7 @@
 
 use crate::actions::Actions;
 use crate::automation::Automation;
+use crate::channels::Channels;
 use crate::contacts::Contacts;
 use crate::delivery::Delivery;
 use crate::escalation::Escalation;
@@ -54,7 +55,7 @@ impl OnCall {
     /// Starts the loops on the current tokio runtime. What became due while nothing ran is done at once.
     pub fn start(mut parts: Parts) -> Arc<Self> {
         parts.public_url.truncate(parts.public_url.trim_end_matches('/').len());
-        let house = Arc::new(House { parts, activity: Activity::default() });
+        let house = Arc::new(House { parts, activity: Activity::default(), channels: Channels::default() });
         let (stop, stopped) = watch::channel(false);
         // All loops, at one glance.
         let works: [Arc<dyn Work>; 9] = [

@@ -309,7 +309,13 @@ async fn by_link(app: &App, parts: &mut request::Parts) -> Result<(Principal, In
     }
     let id = link.incident;
     let incident = app.parts.store.view(move |view| view.incident(id)).await?.ok_or_else(|| Problem::not_found("incident"))?;
-    let principal =
-        Principal { user: Some(link.user.clone()), way: Way::PageLink, admin: false, sees: Teams::none(), changes: Teams::none() };
+    let principal = Principal {
+        user: Some(link.user.clone()),
+        way: Way::PageLink,
+        admin: false,
+        sees: Teams::none(),
+        changes: Teams::none(),
+        roster: Teams::none(),
+    };
     Ok((principal, incident, extract::ByLink { token, message: link.message }))
 }

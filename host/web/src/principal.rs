@@ -89,13 +89,16 @@ pub struct Principal {
     pub admin: bool,
     pub sees: Teams,
     pub changes: Teams,
+    /// The teams whose roster they may have: it holds addresses of people.
+    pub roster: Teams,
 }
 
 impl Principal {
     /// A member of the installation, with all of their rights.
     pub fn of_user(user: &User, installation: &Installation, way: Way) -> Self {
         let teams = if user.admin { Teams::All } else { memberships(&user.id, installation) };
-        Self { user: Some(user.id.clone()), way, admin: user.admin, sees: teams.clone(), changes: teams }
+        let roster = if user.admin { Teams::All } else { Teams::none() };
+        Self { user: Some(user.id.clone()), way, admin: user.admin, sees: teams.clone(), changes: teams, roster }
     }
 
     /// Whom a token acts as: never more than its user may. `None`: its user is gone, or it is no token.
@@ -103,13 +106,15 @@ impl Principal {
         let scope = Scope::parse(&credential.scope)?;
         let way = Way::Token { label: credential.label.clone(), scope: scope.clone() };
         let Some(user) = &credential.user else {
-            return Some(Self { user: None, way, admin: scope.admin, sees: scope.sees, changes: scope.changes });
+            return Some(Self { user: None, way, admin: scope.admin, sees: scope.sees, changes: scope.changes, roster: scope.roster });
         };
         let whole = Self::of_user(installation.users.get(user)?, installation, way);
         Some(Self {
             admin: whole.admin && scope.admin,
             sees: whole.sees.and(&scope.sees),
             changes: whole.changes.and(&scope.changes),
+            // Whoever is no administrator any more keeps what was given by name, of their own teams.
+            roster: if scope.admin { whole.roster } else { whole.sees.and(&scope.roster) },
             ..whole
         })
     }
@@ -165,18 +170,19 @@ pub fn memberships(user: &UserId, installation: &Installation) -> Teams {
     Teams::Of(installation.teams.values().filter(|team| team.members.contains(user)).map(|team| team.id.clone()).collect())
 }
 
-/// What a token is limited to, as stored: `read`, `respond`, `admin`, or `respond/shop`; several separated by spaces.
+/// What a token is limited to, as stored: `read`, `respond`, `roster`, `admin`, or `respond/shop`; several separated by spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     pub admin: bool,
     pub sees: Teams,
     pub changes: Teams,
+    pub roster: Teams,
 }
 
 impl Scope {
     /// `None` when a word is unknown: what cannot be understood opens nothing.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut scope = Self { admin: false, sees: Teams::none(), changes: Teams::none() };
+        let mut scope = Self { admin: false, sees: Teams::none(), changes: Teams::none(), roster: Teams::none() };
         for word in text.split_whitespace() {
             let (action, team) = word.split_once('/').map_or((word, None), |(action, team)| (action, Some(team)));
             let teams = match team {
@@ -190,13 +196,19 @@ impl Scope {
                     scope.sees = scope.sees.or(teams.clone());
                     scope.changes = scope.changes.or(teams);
                 }
+                "roster" => scope.roster = scope.roster.or(teams),
                 "admin" if team.is_none() => {
-                    scope = Self { admin: true, sees: Teams::All, changes: Teams::All };
+                    scope = Self { admin: true, sees: Teams::All, changes: Teams::All, roster: Teams::All };
                 }
                 _ => return None,
             }
         }
         Some(scope)
+    }
+
+    /// Whether it opens nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.sees == Teams::none() && self.roster == Teams::none()
     }
 }
 
@@ -211,17 +223,18 @@ mod tests {
     #[test]
     fn scopes() {
         let cases = [
-            ("read", Some((false, Teams::All, Teams::none()))),
-            ("read/shop respond/ops", Some((false, of(&["ops", "shop"]), of(&["ops"])))),
-            ("respond", Some((false, Teams::All, Teams::All))),
-            ("admin", Some((true, Teams::All, Teams::All))),
-            ("", Some((false, Teams::none(), Teams::none()))),
+            ("read", Some((false, Teams::All, Teams::none(), Teams::none()))),
+            ("read/shop respond/ops", Some((false, of(&["ops", "shop"]), of(&["ops"]), Teams::none()))),
+            ("respond", Some((false, Teams::All, Teams::All, Teams::none()))),
+            ("roster/shop read/ops", Some((false, of(&["ops"]), Teams::none(), of(&["shop"])))),
+            ("admin", Some((true, Teams::All, Teams::All, Teams::All))),
+            ("", Some((false, Teams::none(), Teams::none(), Teams::none()))),
             ("admin/shop", None),
             ("read/", None),
             ("everything", None),
         ];
         for (text, expected) in cases {
-            let expected = expected.map(|(admin, sees, changes)| Scope { admin, sees, changes });
+            let expected = expected.map(|(admin, sees, changes, roster)| Scope { admin, sees, changes, roster });
             assert_eq!(Scope::parse(text), expected, "{text}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::send::{Came, Sent};
 use super::silent;
+use crate::channels::DELIVERY_CAUSE;
 use crate::contacts;
 use crate::escalation::key;
 use crate::house::line;
@@ -28,7 +29,7 @@ const PAUSE_SECONDS_MAX: u32 = 600;
 /// What followed from a result.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// The provider took it.
+    /// The provider took it, or reports that it arrived where the channel insists on that.
     pub arrived: bool,
     /// It failed for good, for this reason.
     pub failed: Option<String>,
@@ -66,11 +67,11 @@ pub fn record(
             row.reference.clone_from(reference);
             tx.put_outbox(&row)?;
             say(tx, &row, LineKind::Delivered, &format!("{kind} {verb} {person}"), sent.cause.clone(), now)?;
-            if matches!(sent.came, Came::Accepted(_)) {
-                silent::expect(tx, &row, sent.cause.as_ref().map(|cause| cause.plugin.name.as_str()), installation, now)?;
-            }
+            let within = sent.cause.as_ref().and_then(|cause| installation.receipts.get(&cause.plugin.name)).copied();
+            let within = within.filter(|_| matches!(sent.came, Came::Accepted(_)));
+            silent::expect(tx, &row, within, now)?;
             recorded.notice = contacts::came(tx, &row, None, now)?;
-            recorded.arrived = true;
+            recorded.arrived = within.is_none();
             return Ok(Some(recorded));
         }
         // A claim that lapsed was taken by another, whose result counts.
@@ -110,9 +111,10 @@ pub fn record(
 }
 
 /// The provider says that a message arrived.
-pub fn arrived_after_all(tx: &mut dyn Tx, row: &Outbox, installation: &Installation, now: Millis) -> Result<(), StoreError> {
+pub fn arrived_after_all(tx: &mut dyn Tx, row: &Outbox, installation: &Installation, now: Millis) -> Result<Recorded, StoreError> {
     let text = format!("{} says that the page reached {}", row.contact.kind, recipient(row, installation));
-    say(tx, row, LineKind::Delivered, &text, None, now)
+    say(tx, row, LineKind::Delivered, &text, None, now)?;
+    Ok(Recorded { arrived: true, ..Recorded::default() })
 }
 
 /// The provider says that a message that it had taken did not arrive: the next contact is tried.
@@ -139,7 +141,7 @@ fn wanted(tx: &dyn Tx, incident: Option<Incident>, row: &Outbox) -> Result<Optio
 }
 
 fn is_about_delivery(incident: Option<&Incident>) -> bool {
-    incident.is_some_and(|i| i.own && i.key.contains(super::DELIVERY_CAUSE))
+    incident.is_some_and(|i| i.own && i.key.contains(DELIVERY_CAUSE))
 }
 
 /// The pause after so many tries, in seconds: 5, 15, 45, 135.

@@ -37,10 +37,10 @@ fn id_of(outbox: OutboxId) -> String {
     format!("{:020}", outbox.0)
 }
 
-/// From now on a report about a page that a provider took is expected, if the channel says so; in the transaction that records the taking.
-pub fn expect(tx: &mut dyn Tx, row: &Outbox, plugin: Option<&str>, installation: &Installation, now: Millis) -> Result<(), StoreError> {
-    let within = plugin.and_then(|plugin| installation.receipts.get(plugin));
-    let Some(within_seconds) = within.copied().filter(|_| matches!(row.purpose, Purpose::Escalation(_))) else { return Ok(()) };
+/// From now on a report about a page that a provider took is expected, if the channel says within how many seconds; in the transaction that
+/// records the taking.
+pub fn expect(tx: &mut dyn Tx, row: &Outbox, within: Option<u32>, now: Millis) -> Result<(), StoreError> {
+    let Some(within_seconds) = within.filter(|_| matches!(row.purpose, Purpose::Escalation(_))) else { return Ok(()) };
     object::put(tx, &Awaited { outbox: row.id, within_seconds, due_at: now.plus_seconds(within_seconds) })
 }
 

@@ -1,7 +1,6 @@
 //! News about messages that were sent: arrived, or not after all; then the next contact is tried.
 
-use crate::delivery::{arrived_after_all, failed_after_all, heard};
-use domain::id::IncidentId;
+use crate::delivery::{Recorded, arrived_after_all, failed_after_all, heard};
 use domain::interaction::Receipt;
 use domain::page::{Outbox, OutboxState};
 use domain::time::Millis;
@@ -10,15 +9,15 @@ use ports::{Snapshot, StoreError, Tx};
 /// Most receipts of one request; the rest is left out.
 const RECEIPTS_LIMIT: usize = 256;
 
-/// Takes them in, each once; those about messages that another plugin sent are nobody's. Gives the incidents that changed.
+/// Takes them in, each once; those about messages that another plugin sent are nobody's. Gives the messages with what followed.
 pub fn receive(
     tx: &mut dyn Tx,
     receipts: &[Receipt],
     plugin: &str,
     snapshot: &Snapshot,
     now: Millis,
-) -> Result<Vec<IncidentId>, StoreError> {
-    let mut changed = Vec::new();
+) -> Result<Vec<(Outbox, Recorded)>, StoreError> {
+    let mut taken = Vec::new();
     for receipt in receipts.iter().take(RECEIPTS_LIMIT) {
         let Some(row) = find(tx, &receipt.page)? else { continue };
         let ours = snapshot.notify.get(&row.contact.kind).is_some_and(|notifier| notifier.cite().name == plugin);
@@ -29,16 +28,16 @@ pub fn receive(
         if !tx.add_once(&format!("receipt/{}/{}", row.id, receipt.delivered), now)? {
             continue;
         }
-        changed.extend(row.incident);
         heard(tx, row.id)?;
-        if receipt.delivered {
-            arrived_after_all(tx, &row, &snapshot.installation, now)?;
+        let recorded = if receipt.delivered {
+            arrived_after_all(tx, &row, &snapshot.installation, now)?
         } else {
             let why = receipt.reason.as_deref().unwrap_or("the provider says that it did not arrive");
-            failed_after_all(tx, row, why, &snapshot.installation, now)?;
-        }
+            failed_after_all(tx, row.clone(), why, &snapshot.installation, now)?
+        };
+        taken.push((row, recorded));
     }
-    Ok(changed)
+    Ok(taken)
 }
 
 fn find(tx: &dyn Tx, page: &str) -> Result<Option<Outbox>, StoreError> {

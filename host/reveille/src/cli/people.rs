@@ -31,7 +31,7 @@ enum What {
         /// What it is for.
         #[arg(long, default_value = "command line")]
         label: String,
-        /// `read`, `respond` or `admin`, perhaps with a team, as `respond/shop`.
+        /// `read`, `respond`, `roster` or `admin`, perhaps with a team, as `respond/shop`; several separated by spaces.
         #[arg(long, default_value = "respond")]
         scope: String,
     },

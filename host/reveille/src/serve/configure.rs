@@ -222,9 +222,10 @@ impl Configuration {
     async fn publish(&self, snapshot: Snapshot, changed: &BTreeSet<String>) {
         let used = snapshot.installation.plugin_names();
         self.live.publish(snapshot);
-        // Maintenance windows and heartbeats stand in it.
+        // Maintenance windows, heartbeats and rotations stand in it.
         self.wakes.quiet.ring();
         self.wakes.heartbeats.notify_one();
+        self.wakes.handoff.notify_one();
         for name in used {
             super::versions::works_again(&self.store, &self.alarm, &name, changed.contains(&name)).await;
         }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::extract::Caller;
+use crate::principal::Teams;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
@@ -63,17 +64,24 @@ pub struct SignedRoster {
     pub public_key: String,
 }
 
-/// The roster of the caller's teams, signed.
+/// The roster of the teams that the token's scope `roster` names, signed; an administrator's token has all. It holds addresses of people, so
+/// being of the team is not enough.
 #[utoipa::path(get, path = "/api/v1/roster", tag = "on call", operation_id = "signed_roster",
     responses((status = 200, body = SignedRoster)))]
 pub async fn show(State(app): State<App>, Caller(caller): Caller) -> Result<Json<SignedRoster>, Problem> {
+    if caller.roster == Teams::none() {
+        return Err(Problem::forbidden(
+            "The roster holds addresses of people.",
+            "Use a token with the scope `roster` or `roster/TEAM`, which an administrator makes.",
+        ));
+    }
     let now = app.now();
     let installation = app.parts.live.load().installation.clone();
     let overrides = app.parts.store.view(move |view| view.overrides(None, now)).await?;
     let mut rotations = weeks_ahead(&installation, &overrides, now, WEEKS);
-    rotations.retain(|plan| installation.rotations.get(&plan.rotation).is_some_and(|rotation| caller.sees.holds(&rotation.team)));
+    rotations.retain(|plan| installation.rotations.get(&plan.rotation).is_some_and(|rotation| caller.roster.holds(&rotation.team)));
     let members: BTreeSet<&UserId> =
-        installation.teams.values().filter(|team| caller.sees.holds(&team.id)).flat_map(|team| &team.members).collect();
+        installation.teams.values().filter(|team| caller.roster.holds(&team.id)).flat_map(|team| &team.members).collect();
     let of_glass: Vec<&UserId> = members.iter().copied().filter(|id| installation.users.get(*id).is_some_and(|u| u.break_glass)).collect();
     let last_resort: Vec<&UserId> = if of_glass.is_empty() { members.into_iter().collect() } else { of_glass };
     let on_call = rotations.iter().flat_map(|plan| plan.shifts.iter().map(|shift| &shift.user));

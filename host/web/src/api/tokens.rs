@@ -3,7 +3,7 @@
 use crate::api::shape::{ListOf, instant};
 use crate::app::{App, audit_row};
 use crate::extract::{Caller, Named, Sent};
-use crate::principal::{Principal, Scope, Teams, Way};
+use crate::principal::{Principal, Scope, Way};
 use crate::problem::Problem;
 use crate::secret::Secret;
 use axum::Json;
@@ -65,7 +65,7 @@ fn is_theirs(caller: &Principal, credential: &Credential) -> bool {
 pub struct NewToken {
     /// What it is for.
     label: String,
-    /// `read`, `respond` or `admin`; limited to a team as `respond/shop`; several separated by spaces.
+    /// `read`, `respond`, `roster` or `admin`; limited to a team as `respond/shop`; several separated by spaces.
     scope: String,
     /// Whom it acts as; the caller unless told, and only administrators may tell.
     user: Option<String>,
@@ -90,10 +90,10 @@ pub async fn create(
     Sent(new): Sent<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), Problem> {
     let user = owner(&app, &caller, new.user.map(UserId::from))?;
-    let scope = Scope::parse(&new.scope).filter(|scope| scope.sees != Teams::none()).ok_or_else(|| {
+    let scope = Scope::parse(&new.scope).filter(|scope| !scope.is_empty()).ok_or_else(|| {
         Problem::invalid(
             "The scope is not understood. No token was made.",
-            "Give read, respond, admin, or one of the first two with a team, such as respond/shop.",
+            "Give read, respond, roster, admin, or one of the first three with a team, such as respond/shop.",
         )
     })?;
     if !within(&scope, &caller) {
@@ -158,7 +158,8 @@ fn owner(app: &App, caller: &Principal, asked: Option<UserId>) -> Result<Option<
 
 /// Whether a new scope stays within the caller's: a token must not make itself a wider one. People's rights cut theirs at each use anyway.
 fn within(asked: &Scope, caller: &Principal) -> bool {
-    if asked.admin && !caller.admin {
+    // Nobody gives themselves the addresses of the others.
+    if (asked.admin && !caller.admin) || !caller.roster.cover(&asked.roster) {
         return false;
     }
     match &caller.way {
