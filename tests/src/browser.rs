@@ -69,6 +69,11 @@ impl Browser {
         browser
     }
 
+    /// Lets an origin show notifications, as if its owner had been asked.
+    pub fn allow_notifications(&self, origin: &str) {
+        self.devtools("Browser.grantPermissions", json!({ "origin": origin, "permissions": ["notifications"] }));
+    }
+
     fn devtools(&self, cmd: &str, params: Value) {
         self.post("goog/cdp/execute", json!({ "cmd": cmd, "params": params }));
     }

@@ -33,11 +33,13 @@ pub enum Kind {
     Audit,
     /// An incident that was answered or fires again, whose messages are to say so.
     News,
+    /// A browser that somebody subscribed.
+    Browser,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Silence,
         Self::Heartbeat,
         Self::Contact,
@@ -49,6 +51,7 @@ impl Kind {
         Self::Receipt,
         Self::Audit,
         Self::News,
+        Self::Browser,
     ];
 
     /// Whether the host does something at an object's time; a silence's only says from when on it is history.
@@ -70,6 +73,7 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Audit => "audit",
             Self::News => "news",
+            Self::Browser => "browser",
         }
     }
 }

@@ -6,6 +6,7 @@ mod excerpt;
 mod incident;
 mod incidents;
 mod link;
+mod me;
 mod moment;
 mod on_call;
 mod pipeline;
@@ -55,6 +56,10 @@ pub fn register(routes: &mut Routes) {
     routes.page("/on-call/take", Permission::Responder, post(on_call::take));
     routes.page("/on-call/swaps", Permission::Responder, post(swaps::ask));
     routes.page("/on-call/swaps/{id}/{step}", Permission::Responder, post(swaps::go_on));
+
+    routes.page("/me", Permission::Known, get(me::show));
+    routes.plain("/me/browsers", Permission::Known, post(me::subscribe));
+    routes.page("/me/browsers/{id}/forget", Permission::Known, post(me::forget));
 
     routes.page("/pipeline", Permission::Known, get(pipeline::show));
     routes.page("/dead-letters/{id}", Permission::DeadLetter(Action::See), get(pipeline::letter));
