@@ -137,7 +137,9 @@ impl PushService {
 
 fn take(service: &mut PushService, seen: &Seen) -> Answer {
     let refuse = |status: u16, why: &str| Err((status, json!(why)));
-    let Some(browser) = seen.path.strip_prefix("/send/").and_then(|text| text.parse::<u8>().ok()) else { return refuse(404, "no such browser") };
+    let Some(browser) = seen.path.strip_prefix("/send/").and_then(|text| text.parse::<u8>().ok()) else {
+        return refuse(404, "no such browser");
+    };
     if service.gone.contains(&browser) {
         // Not a complaint: browsers may go.
         service.turned_away += 1;

@@ -149,10 +149,7 @@ impl Sealing<'_> {
     /// The key and the nonce of the one record (RFC 8291, section 3.4).
     fn keys(&self) -> Result<([u8; 16], [u8; 12]), EgressError> {
         let key: [u8; 32] = derive(self.secret, self.shared, &[b"WebPush: info\0", self.theirs, self.mine])?;
-        Ok((
-            derive(self.salt, &key, &[b"Content-Encoding: aes128gcm\0"])?,
-            derive(self.salt, &key, &[b"Content-Encoding: nonce\0"])?,
-        ))
+        Ok((derive(self.salt, &key, &[b"Content-Encoding: aes128gcm\0"])?, derive(self.salt, &key, &[b"Content-Encoding: nonce\0"])?))
     }
 
     /// Header (salt, record size, our public key) and the one record, which ends in the delimiter of the last.

@@ -3,7 +3,7 @@
 
 use domain::contact::{Contact, WEB_PUSH};
 use domain::id::UserId;
-use domain::page::{Outbox, OutboxState, PushReceiver, Purpose};
+use domain::page::{Outbox, OutboxState, Purpose, PushReceiver};
 use domain::time::Millis;
 use ports::object::{self, Kind, Object};
 use ports::{StoreError, Tx, View};
@@ -81,14 +81,14 @@ pub fn subscribe(tx: &mut dyn Tx, browser: &Browser) -> Result<bool, StoreError>
     Ok(true)
 }
 
-/// Queues a message that says to a person's browsers that they ring.
-pub fn greet(tx: &mut dyn Tx, user: &UserId, contact: &Contact, now: Millis) -> Result<(), StoreError> {
+/// Queues a message that says to the person's browsers, this new one among them, that they ring.
+pub fn greet(tx: &mut dyn Tx, browser: &Browser, contact: &Contact, now: Millis) -> Result<(), StoreError> {
     let row = Outbox {
         id: tx.new_outbox_id()?,
-        key: format!("hello-{user}-{}", now.0),
+        key: format!("hello-{}-{}", browser.short_id(), now.0),
         incident: None,
         run: None,
-        user: Some(user.clone()),
+        user: Some(browser.user.clone()),
         contact: contact.clone(),
         contact_index: 0,
         purpose: Purpose::Reminder(HELLO.to_owned()),

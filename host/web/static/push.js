@@ -1,6 +1,7 @@
 // Rings this browser: asks for permission, subscribes at the browser's push service, and tells the server where.
 (() => {
   "use strict";
+  const SUBSCRIBE_SECONDS = 20;
   const form = document.getElementById("ring");
   if (!form) return;
   const button = form.querySelector("button");
@@ -34,11 +35,17 @@
     return worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   }
 
+  // Some browsers wait for good for a push service that is out of reach.
+  function within(seconds, work) {
+    const late = new Promise((_, fail) => { setTimeout(() => fail(new Error(`No answer within ${seconds} s.`)), seconds * 1000); });
+    return Promise.race([work, late]);
+  }
+
   async function ring() {
     if (await Notification.requestPermission() !== "granted") return "Not allowed, so nothing was changed. Allow notifications for this site and try again.";
     let made;
     try {
-      made = await subscription();
+      made = await within(SUBSCRIBE_SECONDS, subscription());
     } catch (error) {
       return `This browser could not subscribe at its push service: ${error.message} Nothing was changed.`;
     }

@@ -22,14 +22,17 @@ pub async fn send(house: &House, threads: &Threads, snapshot: &Arc<Snapshot>, pa
     let asked = user.clone();
     let list = match house.parts.store.view(move |view| browsers::of(view, &asked)).await {
         Ok(list) => list,
-        Err(error) => return Sent { came: Came::Retry(0, format!("cannot read which browsers ring: {error}")), cause: None, failed: Vec::new() },
+        Err(error) => {
+            return Sent { came: Came::Retry(0, format!("cannot read which browsers ring: {error}")), cause: None, failed: Vec::new() };
+        }
     };
     let ringing: Vec<Browser> = list.into_iter().filter(|browser| browser.gone_at.is_none()).collect();
     if ringing.is_empty() {
         let address = format!("{}/me", house.parts.public_url);
         return failed(format!("{user} has no browser that rings: open {address} in one and press “Ring this browser”"));
     }
-    let sends = ringing.iter().map(|browser| Sender::to_browser(house, threads, snapshot, page.clone(), browser.receiver.clone()).send_seen());
+    let sends =
+        ringing.iter().map(|browser| Sender::to_browser(house, threads, snapshot, page.clone(), browser.receiver.clone()).send_seen());
     let results = futures_util::future::join_all(sends).await;
     let mut rang = Vec::new();
     let mut sent = Vec::new();

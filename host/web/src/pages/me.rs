@@ -132,11 +132,12 @@ pub async fn subscribe(State(app): State<App>, Caller(caller): Caller, Sent(aske
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "A browser".to_owned());
     let Subscription { endpoint, keys } = asked.subscription;
     let receiver = PushReceiver { endpoint, p256dh: keys.p256dh, auth: keys.auth };
-    check(&receiver).map_err(|why| Problem::invalid(format!("The subscription cannot be used: {why}."), "Subscribe again in this browser."))?;
+    check(&receiver)
+        .map_err(|why| Problem::invalid(format!("The subscription cannot be used: {why}."), "Subscribe again in this browser."))?;
     let now = app.now();
     let contact = user.contacts.iter().map(|method| &method.contact).find(|contact| rings_browsers(contact)).cloned();
     let row = audit_row(now, caller.audit_name(), "browser.subscribe", format!("user {}", user.id), name.clone());
-    let browser = Browser::new(user.id.clone(), name, receiver, now);
+    let browser = Browser::new(user.id, name, receiver, now);
     let kept = app
         .parts
         .store
@@ -145,7 +146,7 @@ pub async fn subscribe(State(app): State<App>, Caller(caller): Caller, Sent(aske
             if kept {
                 tx.add_audit(&row)?;
                 if let Some(contact) = &contact {
-                    browsers::greet(tx, &user.id, contact, now)?;
+                    browsers::greet(tx, &browser, contact, now)?;
                 }
             }
             Ok(kept)
