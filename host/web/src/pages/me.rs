@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(with("https://push.example/send/1?x=y"), Ok(()));
         for (endpoint, why) in [
             ("http://push.example/1", "https://"),
-            ("push.example/1", "https://"),
+            ("push.example/1", "no address"),
             ("https://me:pass@push.example/1", "user or password"),
             ("https://push.example/{{secret:token}}", "braces"),
             ("https://push example/", "no address"),
