@@ -69,6 +69,26 @@ impl Browser {
         browser
     }
 
+    /// Lets an origin show notifications, as if its owner had been asked.
+    pub fn allow_notifications(&self, origin: &str) {
+        self.devtools("Browser.grantPermissions", json!({ "origin": origin, "permissions": ["notifications"] }));
+    }
+
+    /// Hands a message to the service worker of an origin, as the browser does with what it opened.
+    pub fn hand_on(&self, origin: &str, message: &Value) {
+        self.devtools("ServiceWorker.enable", json!({}));
+        // The first worker of a profile.
+        let asked = json!({ "origin": origin, "registrationId": "0", "data": message.to_string() });
+        self.devtools("ServiceWorker.deliverPushMessage", asked);
+    }
+
+    /// The notification that is shown, once there is one.
+    pub fn notification(&self) -> Value {
+        let script = "return navigator.serviceWorker.ready.then((worker) => worker.getNotifications()).then((all) => all.map((one) => \
+            ({ title: one.title, body: one.body, tag: one.tag, url: one.data.url, actions: one.actions.map((action) => action.title) })))";
+        crate::peers::wait_for("a notification", 10, || self.script(script).as_array().and_then(|all| all.first().cloned()))
+    }
+
     fn devtools(&self, cmd: &str, params: Value) {
         self.post("goog/cdp/execute", json!({ "cmd": cmd, "params": params }));
     }

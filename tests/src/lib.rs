@@ -17,12 +17,14 @@ pub mod phones;
 pub mod place;
 pub mod postgres;
 pub mod provider;
+pub mod push;
 pub mod redis;
 pub mod server;
 pub mod slack;
 pub mod story;
 pub mod teams;
 pub mod telegram;
+pub mod tls;
 pub mod twilio;
 
 pub use crew::Crew;

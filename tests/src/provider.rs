@@ -1,5 +1,6 @@
 //! A provider that is played: an HTTP server on a free port that keeps its state, checks what it is sent, and notes what was wrong.
 
+use crate::tls::Certificate;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -70,16 +71,30 @@ pub struct Provider<S> {
 impl<S: Send + 'static> Provider<S> {
     /// Listens on a free port; ends with the process.
     pub fn start(state: S, take: Take<S>) -> Self {
+        Self::serve(state, take, None)
+    }
+
+    /// The same over TLS.
+    pub fn start_tls(state: S, take: Take<S>, certificate: &Certificate) -> Self {
+        Self::serve(state, take, Some(certificate))
+    }
+
+    fn serve(state: S, take: Take<S>, certificate: Option<&Certificate>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port for the provider");
         listener.set_nonblocking(true).expect("a non-blocking listener");
         let address = listener.local_addr().expect("the provider's address");
         let inner = Arc::new(Mutex::new(Inner { state, complaints: Vec::new(), take }));
         let app = Router::new().fallback(answer::<S>).with_state(Arc::clone(&inner));
+        let certificate = certificate.cloned();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the provider");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-                axum::serve(listener, app).await.expect("the provider keeps running");
+                let served = match certificate {
+                    Some(certificate) => axum::serve(certificate.listen(listener), app).await,
+                    None => axum::serve(listener, app).await,
+                };
+                served.expect("the provider keeps running");
             });
         });
         Self { address, inner }

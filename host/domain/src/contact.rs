@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The kind of contact that stands for the browsers that a person subscribed. The host knows which these are, and seals what they get.
+pub const WEB_PUSH: &str = "web-push";
+
 /// A way to reach somebody or something outside: also how somebody outside is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Contact {

@@ -74,6 +74,19 @@ pub enum Authorization {
     Bearer(String),
     /// A user name, and a secret's name.
     Basic(String, String),
+    /// The body is sealed for this browser and signed for its push service. Only the host says so.
+    WebPush(PushReceiver),
+}
+
+/// A browser that asked to be woken, as the Push API describes it: where, and by which keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushReceiver {
+    /// An https address at the browser's push service.
+    pub endpoint: String,
+    /// Its public key: an uncompressed point of P-256 in base64url.
+    pub p256dh: String,
+    /// What it shares with whoever may wake it: 16 bytes in base64url.
+    pub auth: String,
 }
 
 /// What came back. Header names are lower case; body at most 64 KiB.

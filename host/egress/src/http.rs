@@ -3,15 +3,16 @@
 
 use crate::allow::{Trust, checked, entries};
 use crate::outside::Parts;
+use crate::push::seal;
 use crate::secret::{Filler, Redactor};
 use crate::template::{Piece, Place, pieces};
 use base64::Engine as _;
 use bytes::Bytes;
 use domain::alert::Label;
-use domain::page::{Authorization, HttpRequest, HttpResponse};
+use domain::page::{Authorization, HttpRequest, HttpResponse, PushReceiver};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use ports::EgressError;
 use ports::egress::OnBehalf;
@@ -102,7 +103,10 @@ fn prepare(parts: &Parts, request: HttpRequest, on_behalf: &OnBehalf) -> Result<
     let fitting = entries(&parts.allow, &on_behalf.plugin, &goal.host, goal.port, &goal.shown)?;
     let trust = Trust { private: fitting.iter().any(|entry| entry.private) };
     let (mut headers, basic) = headers(&request.headers, request.authorization.as_ref(), &mut filler)?;
-    let body = body(request.body, &request.headers, &mut filler)?;
+    let mut body = body(request.body, &request.headers, &mut filler)?;
+    if let Some(Authorization::WebPush(receiver)) = &request.authorization {
+        body = pushed(parts, &goal, receiver, &body, &mut headers)?;
+    }
     // On a network of its own, the operator decides whether a token may travel in clear.
     filler.check_host(&goal.host, &goal.shown, !goal.secure && !trust.private)?;
     let host = match goal.url.port() {
@@ -191,7 +195,8 @@ fn headers(list: &[Label], authorization: Option<&Authorization>, filler: &mut F
     }
     let mut basic = None;
     match authorization {
-        None => {}
+        // What it says depends on where it goes: see `pushed`.
+        None | Some(Authorization::WebPush(_)) => {}
         Some(Authorization::Bearer(secret)) => {
             let token = filler.fill(&format!("{{{{secret:{secret}}}}}"), Place::Header, "the authorization")?;
             headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {token}"), "authorization")?);
@@ -208,6 +213,19 @@ fn headers(list: &[Label], authorization: Option<&Authorization>, filler: &mut F
         }
     }
     Ok((headers, basic))
+}
+
+/// Seals a message to a browser and signs for its push service.
+fn pushed(parts: &Parts, goal: &Goal, receiver: &PushReceiver, message: &[u8], headers: &mut HeaderMap) -> Result<Vec<u8>, EgressError> {
+    let key = parts.push.as_ref().ok_or_else(|| refused("this program has no key to sign messages to browsers with"))?;
+    if !goal.secure {
+        return Err(refused("a browser's push service must have an https:// address"));
+    }
+    let authorization = key.authorization(&goal.url.origin().ascii_serialization(), parts.clock.now())?;
+    headers.insert(AUTHORIZATION, sensitive(&authorization, "authorization")?);
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("aes128gcm"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    seal(message, receiver)
 }
 
 fn sensitive(value: &str, name: &str) -> Result<HeaderValue, EgressError> {

@@ -11,11 +11,13 @@ mod gate;
 mod http;
 mod mail;
 mod outside;
+mod push;
 mod resolve;
 mod secret;
 mod settings;
 mod template;
 
 pub use outside::{BuildError, Outside};
+pub use push::{PushKey, PushKeyError};
 pub use resolve::{Resolve, SystemResolver};
 pub use settings::{Allow, EgressSettings, Password, Secret, Smtp, SmtpTls};

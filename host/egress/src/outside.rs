@@ -3,6 +3,7 @@
 use crate::certificates::{self, CertificateError};
 use crate::gate::Gate;
 use crate::mail::{MailError, Relay};
+use crate::push::PushKey;
 use crate::resolve::{Resolve, SystemResolver};
 use crate::settings::{Allow, EgressSettings, Secret};
 use crate::{http, mail};
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub allow: Vec<Allow>,
     pub secrets: BTreeMap<String, Secret>,
     pub relay: Option<Relay>,
+    pub push: Option<Arc<PushKey>>,
     pub tls: Arc<rustls::ClientConfig>,
     pub resolver: Arc<dyn Resolve>,
     pub gate: Gate,
@@ -52,6 +54,7 @@ impl Outside {
             allow: settings.allow,
             secrets: settings.secrets,
             relay,
+            push: settings.push,
             tls: certificates::client(&further)?,
             resolver,
             gate: Gate::new(settings.in_flight, settings.per_host),

@@ -1,7 +1,9 @@
 //! What the operator allows, as the server hands it in.
 
+use crate::push::PushKey;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that the way out is told.
@@ -13,6 +15,8 @@ pub struct EgressSettings {
     pub secrets: BTreeMap<String, Secret>,
     /// `None`: mail is refused.
     pub smtp: Option<Smtp>,
+    /// What messages to browsers are signed with; `None`: they are refused.
+    pub push: Option<Arc<PushKey>>,
     /// Certificates to trust beside the public ones, in PEM.
     pub further_roots_pem: Vec<u8>,
     /// For one whole HTTP exchange: waiting for a place, resolving, dialling and reading; also for each step of a mail.
@@ -29,6 +33,7 @@ impl Default for EgressSettings {
             allow: Vec::new(),
             secrets: BTreeMap::new(),
             smtp: None,
+            push: None,
             further_roots_pem: Vec::new(),
             total_time: Duration::from_secs(10),
             per_host: 8,

@@ -1,5 +1,6 @@
 //! Contacts that are known to work, and those that do not: proved by a code that their owner types in, and tried once a month.
 
+use crate::browsers::Browser;
 use crate::house::House;
 use crate::reconciler::Work;
 use domain::alert::Severity;
@@ -261,6 +262,9 @@ fn plan(tx: &mut dyn Tx, installation: &Installation, now: Millis) -> Result<(),
         } else if !installation.self_test && proof.next_test_at.is_some() {
             object::put(tx, &Proof { next_test_at: None, ..proof })?;
         }
+    }
+    for browser in object::all::<Browser>(tx.as_view())?.iter().filter(|browser| !installation.users.contains_key(&browser.user)) {
+        object::delete::<Browser>(tx, &browser.id())?;
     }
     for user in installation.users.values().filter(|_| installation.self_test) {
         for method in &user.contacts {

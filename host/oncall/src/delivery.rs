@@ -2,6 +2,7 @@
 //!
 //! At least once, never less: a claim lapses, so a message whose sender died is sent again, under the same idempotency key.
 
+mod browsers;
 mod claim;
 mod record;
 mod send;
@@ -17,7 +18,7 @@ use domain::time::Millis;
 use ports::object::Kind;
 use ports::plugin::Page;
 use ports::{BoxFuture, Snapshot, StoreError, View, Wakes};
-use record::record;
+use record::{Recorded, record};
 use send::{Came, Sender, Sent};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,7 +205,7 @@ impl Delivery {
 
     /// Sends a message; what comes of it is recorded for it and for all that go with it.
     async fn deliver(&self, row: Outbox, followers: Vec<Outbox>, page: Page, snapshot: &Arc<Snapshot>) {
-        let sent = Sender::new(&self.house, &self.plugins, snapshot, page).send().await;
+        let sent = browsers::send(&self.house, &self.plugins, snapshot, page).await;
         if matches!(sent.came, Came::Accepted(_) | Came::Delivered(_)) {
             fail::fail_point!("delivery.after.accepted");
         }

@@ -10,6 +10,7 @@ mod actions;
 pub mod approval;
 pub mod auditor;
 mod automation;
+pub mod browsers;
 mod bundle;
 mod channels;
 pub mod contacts;

@@ -18,6 +18,10 @@ const ALERTS_LIMIT: u32 = 20;
 const BUNDLED_LIMIT: usize = 20;
 /// Longest plain text, in bytes.
 const PLAIN_LIMIT_BYTES: usize = 4096;
+/// Longest plain text to a browser, in bytes: with all its quotes escaped it still fits what push services take.
+const PUSHED_LIMIT_BYTES: usize = 1024;
+/// How long a push service keeps it for a browser that is not there, in seconds.
+const PUSHED_SECONDS: &str = "3600";
 
 /// Everything about one message that does not come from a plugin.
 pub struct Context<'a> {
@@ -136,6 +140,18 @@ pub fn plain(page: &Page) -> Option<Request> {
     }
     let is_mail = address.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
     is_mail.then(|| Request::Mail(Mail { to: vec![address.to_owned()], subject, text, html: None, in_reply_to: None }))
+}
+
+/// The page as the host itself puts it for a browser: what the pages' own service worker shows.
+pub fn plain_push(page: &Page) -> Request {
+    let (title, text) = plain_words(page);
+    let url = page.choices.first().map(|choice| choice.url.as_str());
+    let url = url.or_else(|| page.incidents.first().and_then(|view| view.url.as_deref()));
+    let body = serde_json::json!({ "title": title, "body": cut(&text, PUSHED_LIMIT_BYTES), "url": url }).to_string();
+    // What comes from alerts must not ask the egress for secrets.
+    let body = body.replace("{{", "\\u007b\\u007b").into_bytes();
+    let headers = [("ttl", PUSHED_SECONDS), ("urgency", "high")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Request::Http(HttpRequest { method: Method::Post, url: page.contact.address.clone(), headers, body, authorization: None })
 }
 
 fn plain_words(page: &Page) -> (String, String) {

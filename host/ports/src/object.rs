@@ -35,6 +35,8 @@ pub enum Kind {
     News,
     /// What a message about several incidents stood for; its time is when it is forgotten.
     Told,
+    /// A browser that somebody subscribed.
+    Browser,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
         Self::Audit,
         Self::News,
         Self::Told,
+        Self::Browser,
     ];
 
     /// Whether the host does something at an object's time; that of a silence or of what a message said only tells from when on it is
@@ -75,6 +78,7 @@ impl Kind {
             Self::Audit => "audit",
             Self::News => "news",
             Self::Told => "told",
+            Self::Browser => "browser",
         }
     }
 }

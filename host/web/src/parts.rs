@@ -25,6 +25,8 @@ pub struct WebParts {
     pub links: Arc<dyn PageLinks>,
     /// How people reach this server, without a slash at its end, such as `https://reveille.example.org`.
     pub public_url: String,
+    /// By which browsers let this server wake them: its public key, an uncompressed point of P-256 in base64url.
+    pub push_key: String,
     /// Turns true when the server drains: live streams end then.
     pub stopping: watch::Receiver<bool>,
     /// Writes the metrics in Prometheus' text format; `None`: `/metrics` is not served here.

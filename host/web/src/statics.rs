@@ -16,9 +16,15 @@ struct File {
     text: &'static str,
 }
 
-const FILES: [File; 6] = [
+const FILES: [File; 8] = [
     File { name: "app.css", content_type: "text/css; charset=utf-8", text: include_str!("../static/app.css") },
     File { name: "app.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/app.js") },
+    File { name: "push.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/push.js") },
+    File {
+        name: "manifest.webmanifest",
+        content_type: "application/manifest+json",
+        text: include_str!("../static/manifest.webmanifest"),
+    },
     File { name: "htmx.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/htmx.min.js") },
     File { name: "htmx-sse.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/htmx-sse.min.js") },
     File { name: "icon.svg", content_type: "image/svg+xml", text: include_str!("../static/icon.svg") },
@@ -40,6 +46,20 @@ pub fn digest() -> &'static str {
 
 pub fn register(routes: &mut Routes) {
     routes.plain("/static/{digest}/{name}", Permission::Everybody("styles and scripts hold nothing of the installation"), get(file));
+    // What it may look after is the folder of its address, and its address must not change.
+    routes.plain("/sw.js", Permission::Everybody("the service worker holds nothing of the installation"), get(worker));
+    // Where the home screen looks for it, by the manifest.
+    routes.plain("/icon.svg", Permission::Everybody("the icon holds nothing of the installation"), get(icon));
+}
+
+async fn worker(_: axum::extract::State<App>) -> Response {
+    let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], include_str!("../static/sw.js")).into_response()
+}
+
+async fn icon(_: axum::extract::State<App>) -> Response {
+    let kind = HeaderValue::from_static("image/svg+xml");
+    ([(header::CONTENT_TYPE, kind)], include_str!("../static/icon.svg")).into_response()
 }
 
 async fn file(_: axum::extract::State<App>, Named((digest, name)): Named<(String, String)>) -> Result<Response, Problem> {

@@ -2,14 +2,15 @@
 
 use crate::house::{House, cause};
 use crate::instances::Threads;
-use crate::message::plain;
+use crate::message::{plain, plain_push};
 use domain::decision::Stage;
-use domain::page::{Delivery, Request, Response};
+use domain::page::{Authorization, Delivery, HttpRequest, PushReceiver, Request, Response};
 use domain::timeline::Cause;
 use ports::egress::OnBehalf;
 use ports::plugin::Page;
 use ports::{CallFailure, EgressError, Plugin, Snapshot};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// Further requests that a plugin may ask for.
@@ -44,16 +45,31 @@ pub struct Sender<'a> {
     threads: &'a Threads,
     snapshot: &'a Arc<Snapshot>,
     page: Arc<Page>,
+    /// The browser that it goes to; `None`: it goes elsewhere.
+    browser: Option<PushReceiver>,
+    /// The last status that came back.
+    status: AtomicU16,
     failed: Vec<(String, Option<Cause>)>,
 }
 
 impl<'a> Sender<'a> {
     pub fn new(house: &'a House, threads: &'a Threads, snapshot: &'a Arc<Snapshot>, page: Page) -> Self {
-        Self { house, threads, snapshot, page: Arc::new(page), failed: Vec::new() }
+        Self { house, threads, snapshot, page: Arc::new(page), browser: None, status: AtomicU16::new(0), failed: Vec::new() }
+    }
+
+    /// Sends it to one browser: what goes to its push service is sealed for it, whoever put the words.
+    pub fn to_browser(house: &'a House, threads: &'a Threads, snapshot: &'a Arc<Snapshot>, mut page: Page, browser: PushReceiver) -> Self {
+        page.contact.address.clone_from(&browser.endpoint);
+        Self { browser: Some(browser), ..Self::new(house, threads, snapshot, page) }
     }
 
     /// Sends it. Bounded in time by what the plugin and the egress may take.
-    pub async fn send(mut self) -> Sent {
+    pub async fn send(self) -> Sent {
+        self.send_seen().await.0
+    }
+
+    /// [`Sender::send`], with the last status that came back over HTTP.
+    pub async fn send_seen(mut self) -> (Sent, Option<u16>) {
         let kind = &self.page.contact.kind;
         let plugin = self.snapshot.notify.get(kind).cloned();
         let rendered = match &plugin {
@@ -70,7 +86,8 @@ impl<'a> Sender<'a> {
             }
             _ => (self.exchange_plain().await, None),
         };
-        Sent { came, cause, failed: self.failed }
+        let status = Some(self.status.into_inner()).filter(|status| *status > 0);
+        (Sent { came, cause, failed: self.failed }, status)
     }
 
     async fn render(&mut self, plugin: &Arc<dyn Plugin>) -> Option<Request> {
@@ -81,7 +98,7 @@ impl<'a> Sender<'a> {
 
     /// The host's own words, and its own reading of the answer.
     async fn exchange_plain(&self) -> Came {
-        let Some(request) = plain(&self.page) else {
+        let Some(request) = self.browser.as_ref().map(|_| plain_push(&self.page)).or_else(|| plain(&self.page)) else {
             return Came::Failed(format!("the host cannot reach {} without a plugin", self.page.contact.address));
         };
         match self.exchange(request, 0, OnBehalf::default()).await {
@@ -128,7 +145,7 @@ impl<'a> Sender<'a> {
         let egress = &self.house.parts.egress;
         let sent = async {
             match request {
-                Request::Http(request) => egress.http(request, on_behalf).await.map(Response::Http),
+                Request::Http(request) => egress.http(self.sealed(request), on_behalf).await.map(Response::Http),
                 Request::Mail(mail) => {
                     let id = if step == 0 { self.page.id.clone() } else { format!("{}-{step}", self.page.id) };
                     egress.mail(mail, id, on_behalf).await.map(|(code, text)| Response::Mail(code, text))
@@ -136,10 +153,25 @@ impl<'a> Sender<'a> {
             }
         };
         match tokio::time::timeout(EXCHANGE_LIMIT, sent).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => {
+                if let Response::Http(http) = &response {
+                    self.status.store(http.status, Ordering::Relaxed);
+                }
+                Ok(response)
+            }
             Ok(Err(EgressError::Refused(why))) => Err(Came::Failed(why)),
             Ok(Err(EgressError::Unreachable(why))) => Err(Came::Retry(0, why)),
             Err(_) => Err(Came::Retry(0, format!("no answer within {} s", EXCHANGE_LIMIT.as_secs()))),
+        }
+    }
+
+    /// Nothing that goes to a browser's push service may be read there.
+    fn sealed(&self, request: HttpRequest) -> HttpRequest {
+        match &self.browser {
+            Some(browser) if request.url == browser.endpoint => {
+                HttpRequest { authorization: Some(Authorization::WebPush(browser.clone())), ..request }
+            }
+            _ => request,
         }
     }
 

@@ -5,12 +5,15 @@ use anyhow::{Context, Result};
 use documents::server::{self as toml, SecretSection};
 use documents::{Bundle, ServerFile};
 use domain::installation::Installation;
-use egress::{EgressSettings, Outside};
+use egress::{EgressSettings, Outside, PushKey};
 use ports::{Clock, Egress, Journal, Live, LoadError, Snapshot, Store, Wakes};
 use runtime::{KeyRing, LateAlarm, RuntimeSettings, Sandbox};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex};
+
+/// What the key pair for messages to browsers is called among the host's secrets.
+const PUSH_KEY: &str = "web-push";
 
 /// Everything that is opened before anything is started.
 pub struct Ground {
@@ -96,9 +99,23 @@ impl Ground {
         }
     }
 
-    /// The only way out.
-    pub fn egress(&self) -> Result<Arc<dyn Egress>> {
-        egress_of(&self.file, Arc::clone(&self.clock))
+    /// The only way out, for what is signed with this key too.
+    pub fn egress(&self, push: Arc<PushKey>) -> Result<Arc<dyn Egress>> {
+        let settings = EgressSettings { push: Some(push), ..egress_settings(&self.file)? };
+        Ok(Arc::new(Outside::new(settings, Arc::clone(&self.clock)).context("cannot set up the egress")?))
+    }
+
+    /// The key pair by which push services know this server, made at its first start.
+    pub async fn push_key(&self) -> Result<Arc<PushKey>> {
+        let fresh = PushKey::generate().context("cannot make what messages to browsers are signed with")?;
+        let kept = self
+            .store
+            .write(move |tx| match tx.host_secret(PUSH_KEY)? {
+                Some(kept) => Ok(kept),
+                None => tx.put_host_secret(PUSH_KEY, &fresh).map(|()| fresh),
+            })
+            .await?;
+        Ok(Arc::new(PushKey::new(&kept, &self.file.public_url).context("cannot sign messages to browsers")?))
     }
 
     /// A secret of 256 bit that the host made at its first start.

@@ -33,6 +33,7 @@ pub struct Running {
     engine: Arc<Engine>,
     oncall: Arc<OnCall>,
     links: Arc<LinkSigner>,
+    push_key: String,
     auditor: tokio::task::AbortHandle,
     hot: Arc<Hot>,
     #[cfg(feature = "sim")]
@@ -61,10 +62,11 @@ impl Running {
         let _ = ground.alarm.set(Arc::clone(&alarm));
         tell_of_plugins(ground, &*alarm).await;
         let links = Arc::new(LinkSigner::new(ground.host_secret("links").await?));
+        let push = ground.push_key().await?;
         let oncall = OnCall::start(oncall::Parts {
             store: Arc::clone(&ground.store),
             clock: Arc::clone(&ground.clock),
-            egress: ground.egress()?,
+            egress: ground.egress(Arc::clone(&push))?,
             alarm,
             commands: Arc::new(EngineHandle(Arc::clone(&engine))),
             hot: Some(Arc::clone(&hot) as Arc<dyn HotState>),
@@ -78,7 +80,7 @@ impl Running {
             store: Arc::clone(&ground.store),
             clock: Arc::clone(&ground.clock),
             live: Arc::clone(&ground.live),
-            egress: ground.egress()?,
+            egress: ground.egress(Arc::clone(&push))?,
             alarm: Arc::clone(&engine) as Arc<dyn Alarm>,
             backlog: Arc::new(move || {
                 let backlog = behind.backlog();
@@ -94,6 +96,7 @@ impl Running {
             engine,
             oncall,
             links,
+            push_key: push.public(),
             hot,
             #[cfg(feature = "sim")]
             wakes: Arc::clone(&ground.wakes),
@@ -115,6 +118,7 @@ impl Running {
             versions: Arc::new(ground.configuration()),
             links: Arc::new(PageLinks(Arc::clone(&self.links))),
             public_url: ground.file.public_url.clone(),
+            push_key: self.push_key.clone(),
             stopping,
             metrics: Some(metrics),
             hot: Arc::new(move || hot.status()),

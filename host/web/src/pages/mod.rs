@@ -7,6 +7,7 @@ mod incident;
 mod incidents;
 mod link;
 mod link_all;
+mod me;
 mod moment;
 mod on_call;
 mod pipeline;
@@ -62,6 +63,9 @@ pub fn register(routes: &mut Routes) {
     routes.page("/silences", Permission::Known, get(silences::list));
     routes.page("/silences/new", Permission::Responder, get(silence_form::new).post(silence_form::send));
     routes.page("/silences/{id}/end", Permission::Responder, post(silences::end));
+    routes.page("/me", Permission::Known, get(me::show));
+    routes.plain("/me/browsers", Permission::Known, post(me::subscribe));
+    routes.page("/me/browsers/{id}/forget", Permission::Known, post(me::forget));
 
     routes.page("/pipeline", Permission::Known, get(pipeline::show));
     routes.page("/dead-letters/{id}", Permission::DeadLetter(Action::See), get(pipeline::letter));

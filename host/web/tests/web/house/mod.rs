@@ -140,6 +140,7 @@ impl Parts {
             versions: Arc::new(DoubleVersions),
             links: Arc::new(DoubleLinks),
             public_url: public_url.to_owned(),
+            push_key: "BKey".to_owned(),
             stopping,
             metrics: Some(Arc::new(|| "reveille_up 1\n".to_owned())),
             hot: Arc::new(ports::hot::HotStatus::default),
