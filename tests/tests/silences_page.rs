@@ -98,7 +98,7 @@ fn the_pages_at_every_size() {
     story.victorops("CRITICAL", "db-1", json!({ "entity_display_name": "Database is down", "service": "orders" }));
     for (entity, severity) in [("web", "CRITICAL"), ("queue", "WARNING"), ("cache", "CRITICAL")] {
         let title = format!("{entity} does not answer since the deployment of 4.2.1 and nobody knows why");
-        story.victorops(severity, entity, json!({ "entity_display_name": title, "service": "checkout" }));
+        story.victorops(severity, entity, json!({ "entity_display_name": title, "service": format!("{entity}-service") }));
         story.settle();
     }
     look(&story, "/silences", "Holds back 1 alert", "silences");

@@ -70,6 +70,7 @@ async fn the_list_of_shifts_shows_no_handover_that_is_none() {
     // It is 03:14 in Rome; four weeks on, in summer time, 04:14. The turns change on Mondays at nine.
     assert!(!list.contains("Sat 28 Mar 03:14") && !list.contains("Sat 25 Apr 04:14"), "{list}");
     assert!(list.contains("now – Mon 30 Mar 09:00"), "{list}");
+    assert!(list.contains("Mon 20 Apr 09:00 – Mon 27 Apr 09:00") && !list.contains("and on"), "{list}");
     // What can be done has words of its own, and a shift to swap is chosen by its times.
     assert!(["Swap my shift", "Put somebody on call"].iter().all(|words| page.contains(words)), "{page}");
     let own = page.split("name=\"shift\">").nth(1).and_then(|rest| rest.split("value=\"").nth(1)).and_then(|rest| rest.split('"').next());
