@@ -1,5 +1,7 @@
 //! Where the built programs lie, where stories keep their data, and free ports.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,7 +58,10 @@ pub fn plugins() -> PathBuf {
     dir
 }
 
-/// A port on loopback that nobody listens on now.
+/// A port on loopback that nobody listens on now. It lies below those that the system gives to outgoing connections, which would take it
+/// before the server listens, or while it is down.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port on loopback").port()
+    let random = || 10_000 + (RandomState::new().build_hasher().finish() % 20_000) as u16;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..1000).map(|_| random()).find(free).expect("a free port on loopback")
 }

@@ -200,7 +200,7 @@ mod tests {
         assert!(NativeCache::open(dir.path(), &engine).unwrap().load(&engine, "aa").is_none());
     }
 
-    /// Planted bug: without [`turn`] each of them seals with a key of its own, and only the last one's is kept.
+    /// Planted bug: without [`turn`] two that look who they are take each other's file away, or each seals with a key that only one keeps.
     #[test]
     fn servers_that_begin_at_the_same_time_share_one_key() {
         for _ in 0..50 {
