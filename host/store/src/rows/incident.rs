@@ -13,6 +13,9 @@ use rusqlite::Connection;
 const READ: &str = "read an incident";
 /// Most incidents of one list.
 const LIST_LIMIT: u32 = 500;
+/// Says twice that the mark is set: `route_due` makes the partial index apply, and only a column that equals something lets its rows count
+/// as sorted by id. Without, SQLite reads every incident that there ever was.
+const TO_ROUTE: &str = "SELECT id FROM incident WHERE route_due AND route_due = 1 ORDER BY id LIMIT ?1";
 
 pub(crate) fn by_id(on: &Connection, id: IncidentId) -> Result<Option<Incident>, StoreError> {
     optional(on, READ, "SELECT body FROM incident WHERE id = ?1", [id.stored()], |row| read_incident(row, 0))
@@ -62,7 +65,7 @@ fn list_of(on: &Connection, team: Option<&TeamId>, filter: &IncidentFilter, limi
 }
 
 pub(crate) fn to_route(on: &Connection, limit: u32) -> Result<Vec<IncidentId>, StoreError> {
-    many(on, READ, "SELECT id FROM incident WHERE route_due ORDER BY id LIMIT ?1", [limit], |row| number(row, 0))
+    many(on, READ, TO_ROUTE, [limit], |row| number(row, 0))
 }
 
 pub(crate) fn open_of_key(on: &Connection, team: &TeamId, key: &str) -> Result<Option<IncidentId>, StoreError> {
@@ -97,4 +100,20 @@ pub(crate) fn add_line(on: &Connection, incident: IncidentId, line: &Line) -> Re
     let actor = json(DOING, &line.actor)?;
     let sql = "INSERT INTO timeline (incident, at, kind, text, actor, cause) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     execute(on, DOING, sql, (incident.stored(), line.at.0, line.kind.as_str(), &line.text, actor, cause)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::STORE;
+
+    /// Planted bug that this finds: `WHERE route_due ORDER BY id`, for which SQLite reads all incidents in the order of their ids.
+    #[test]
+    fn what_has_to_be_routed_is_found_by_its_index() {
+        let mut on = Connection::open_in_memory().unwrap();
+        STORE.migrate(&mut on).unwrap();
+        let mut explain = on.prepare(&format!("EXPLAIN QUERY PLAN {TO_ROUTE}")).unwrap();
+        let plan: Vec<String> = explain.query_map([1], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(plan, ["SEARCH incident USING COVERING INDEX incident_route (route_due=?)"]);
+    }
 }
