@@ -64,6 +64,8 @@ impl Object for Next {
 /// What it remembers from one time to the next.
 #[derive(Debug, Default)]
 struct Before {
+    /// When the host started: what fell due while it was away is late from then on only.
+    began: Millis,
     /// Incidents that waited for the router.
     unrouted: BTreeSet<IncidentId>,
     /// Where the journal stood, if something waited then.
@@ -76,7 +78,7 @@ struct Before {
 
 /// Runs until the task is ended. It asks only while the configuration names an address to fetch.
 pub async fn run(parts: Parts) {
-    let mut before = Before { told: true, ..Before::default() };
+    let mut before = Before { told: true, began: parts.clock.now(), ..Before::default() };
     let mut asks = true;
     loop {
         let now = parts.clock.now();
@@ -106,9 +108,9 @@ async fn ask(parts: &Parts, address: &str, before: &mut Before, now: Millis) {
         findings.push(format!("the pipeline stands still at record {cursor}, and {} wait", head.0 - cursor.0));
     }
     before.cursor = (head > cursor).then_some(cursor);
-    before.told = known.told;
-    let (unrouted, from) = (known.unrouted, known.incidents);
-    match parts.store.view(move |view| look(view, &unrouted, from, now)).await {
+    (before.told, before.began) = (known.told, known.began);
+    let (unrouted, from, began) = (known.unrouted, known.incidents, known.began);
+    match parts.store.view(move |view| look(view, &unrouted, from, began, now)).await {
         Ok(found) => {
             findings.extend(found.findings);
             before.unrouted = found.unrouted;
@@ -170,23 +172,16 @@ struct Found {
     goes_on: Option<IncidentId>,
 }
 
-/// What the rows say. `unrouted`: what waited for the router the last time; `from`: where to go on among the open incidents.
-fn look(view: &dyn View, unrouted: &BTreeSet<IncidentId>, from: Option<IncidentId>, now: Millis) -> Result<Found, StoreError> {
-    let mut found = Found::default();
-    let late = now.plus_millis(-i64::from(LATE_SECONDS) * 1000);
-    for run in view.runs_due(late, TOLD)? {
-        let seconds = run.next_at.map_or(0, |at| now.since(at) / 1000);
-        found.findings.push(format!("the escalation of incident {} is {seconds} s late", run.incident));
-    }
-    for row in view.outbox_due(now.plus_millis(-i64::from(LATE_MESSAGE_SECONDS) * 1000), TOLD)? {
-        let seconds = row.next_at.map_or(0, |at| now.since(at) / 1000);
-        let whom = row.user.as_ref().map_or_else(|| row.contact.kind.clone(), ToString::to_string);
-        found.findings.push(format!("a message to {whom} is {seconds} s late"));
-    }
-    let timers = [("an alert's end", view.next_wake()?), ("a heartbeat", view.next_object_due(Kind::Heartbeat)?)];
-    for (what, at) in timers.into_iter().filter_map(|(what, at)| Some((what, at?))).filter(|(_, at)| *at < late) {
-        found.findings.push(format!("{what} is {} s late", now.since(at) / 1000));
-    }
+/// What the rows say. `unrouted`: what waited for the router the last time; `from`: where to go on among the open incidents; `began`: when
+/// the host started.
+fn look(
+    view: &dyn View,
+    unrouted: &BTreeSet<IncidentId>,
+    from: Option<IncidentId>,
+    began: Millis,
+    now: Millis,
+) -> Result<Found, StoreError> {
+    let mut found = Found { findings: late(view, began, now)?, ..Found::default() };
     found.unrouted = view.incidents_to_route(INCIDENTS)?.into_iter().collect();
     for id in found.unrouted.intersection(unrouted).take(TOLD as usize) {
         found.findings.push(format!("incident {id} waits to be routed for more than a minute"));
@@ -202,6 +197,27 @@ fn look(view: &dyn View, unrouted: &BTreeSet<IncidentId>, from: Option<IncidentI
         }
     }
     Ok(found)
+}
+
+/// What should have been done long ago. After an outage the host has as long for what fell due in it as for everything else.
+fn late(view: &dyn View, began: Millis, now: Millis) -> Result<Vec<String>, StoreError> {
+    let since = |seconds: u32| Some(now.plus_millis(-i64::from(seconds) * 1000)).filter(|since| began <= *since);
+    let mut findings = Vec::new();
+    let Some(late) = since(LATE_SECONDS) else { return Ok(findings) };
+    for run in view.runs_due(late, TOLD)? {
+        let seconds = run.next_at.map_or(0, |at| now.since(at) / 1000);
+        findings.push(format!("the escalation of incident {} is {seconds} s late", run.incident));
+    }
+    for row in since(LATE_MESSAGE_SECONDS).map(|late| view.outbox_due(late, TOLD)).transpose()?.unwrap_or_default() {
+        let seconds = row.next_at.map_or(0, |at| now.since(at) / 1000);
+        let whom = row.user.as_ref().map_or_else(|| row.contact.kind.clone(), ToString::to_string);
+        findings.push(format!("a message to {whom} is {seconds} s late"));
+    }
+    let timers = [("an alert's end", view.next_wake()?), ("a heartbeat", view.next_object_due(Kind::Heartbeat)?)];
+    for (what, at) in timers.into_iter().filter_map(|(what, at)| Some((what, at?))).filter(|(_, at)| *at < late) {
+        findings.push(format!("{what} is {} s late", now.since(at) / 1000));
+    }
+    Ok(findings)
 }
 
 /// Fires, is no longer the router's, and is not all suppressed.
@@ -274,8 +290,12 @@ mod tests {
         }
     }
 
-    /// What is found with these rows.
+    /// What is found with these rows by a host that has been there for long.
     async fn findings(incident: Incident, run: Option<Run>, unrouted: &[u64]) -> Vec<String> {
+        findings_since(Millis(0), incident, run, unrouted).await
+    }
+
+    async fn findings_since(began: Millis, incident: Incident, run: Option<Run>, unrouted: &[u64]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(Arc::new(Standing))).unwrap());
         store
@@ -286,7 +306,17 @@ mod tests {
             .await
             .unwrap();
         let unrouted: BTreeSet<IncidentId> = unrouted.iter().copied().map(IncidentId).collect();
-        store.view(move |view| look(view, &unrouted, None, NOW)).await.unwrap().findings
+        store.view(move |view| look(view, &unrouted, None, began, NOW)).await.unwrap().findings
+    }
+
+    /// Seen red with: what fell due in an outage is told as late at the start, before anybody could do it.
+    #[tokio::test]
+    async fn what_fell_due_in_an_outage_has_its_time_after_the_start() {
+        let late = || Some(run(Some(NOW.plus_millis(-600_000))));
+        assert_eq!(findings_since(NOW, incident(), late(), &[]).await, [""; 0]);
+        assert_eq!(findings_since(NOW.plus_millis(-59_000), incident(), late(), &[]).await, [""; 0]);
+        let told = findings_since(NOW.plus_millis(-60_000), incident(), late(), &[]).await;
+        assert_eq!(told, ["the escalation of incident 1 is 600 s late"]);
     }
 
     /// Each finding is a planted fault: without it there is none.
