@@ -5,6 +5,7 @@ use reveille_tests::Story;
 use serde_json::json;
 
 /// Alice's week ends on Monday at nine in Rome (08:00 UTC); the story begins that Monday at 03:00 UTC.
+/// Seen red with: every zone read as UTC.
 #[test]
 fn the_handoff_is_at_nine_in_rome() {
     let mut story = Story::two_people();
@@ -20,6 +21,7 @@ fn the_handoff_is_at_nine_in_rome() {
     assert!(ok && said.contains("shop-primary") && said.contains("bob"), "{said}");
 }
 
+/// Seen red with: overrides are not looked at.
 #[test]
 fn an_override_takes_the_page() {
     let mut story = Story::two_people();

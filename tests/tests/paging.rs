@@ -28,6 +28,7 @@ fn counts(story: &Story, people: &[&str]) -> Vec<usize> {
 }
 
 /// At four in the morning in Rome it is the loud phone; at ten it is the quiet one.
+/// Seen red with: custom policies are not looked at; the hours read in another zone than the person's.
 #[test]
 fn the_night_is_not_the_day() {
     let mut story = Crew { alice: NIGHTS, ..Crew::default() }.story();
@@ -46,6 +47,7 @@ fn the_night_is_not_the_day() {
 }
 
 /// Fifteen minutes after each message comes the next, until she answers; then none.
+/// Seen red with: the last step is not repeated; a claim that does not look whether somebody answered.
 #[test]
 fn the_last_step_repeats_until_somebody_answers() {
     let policy = "steps:\n  - page: [user/alice]\nrepeat_after: 20h";
@@ -64,12 +66,13 @@ fn the_last_step_repeats_until_somebody_answers() {
     story.api_post("incidents/1/acknowledge", &json!({}));
     story.pass_minutes(60);
     assert_eq!(counts(&story, &["alice", "alice-loud"]), [3, 4], "she answered");
-    let keys: std::collections::BTreeSet<_> =
-        story.rings("alice").iter().chain(&story.rings("alice-loud")).map(|r| r.header("idempotency-key").map(str::to_owned)).collect();
-    assert!(keys.len() >= 4, "every repetition is a message of its own: {keys:?}");
+    let loud = story.rings("alice-loud");
+    let keys: std::collections::BTreeSet<_> = loud.iter().map(|ring| ring.header("idempotency-key").expect("a key")).collect();
+    assert_eq!(keys.len(), 4, "every repetition is a message of its own: {keys:?}");
 }
 
 /// The policy pages her anew: the old page's repetitions make room, so that they do not pile up.
+/// Seen red with: repetitions of an old page that go on beside the new one's.
 #[test]
 fn a_new_page_takes_the_place_of_the_old_ones_repetitions() {
     let policy = "steps:\n  - page: [user/alice]\n  - { after: 20m, page: [user/alice] }\nrepeat_after: 20h";
@@ -86,6 +89,7 @@ fn a_new_page_takes_the_place_of_the_old_ones_repetitions() {
 }
 
 /// What was due later is left out once she answers.
+/// Seen red with: a claim that does not look whether somebody answered.
 #[test]
 fn an_answer_stops_the_steps_to_come() {
     let mut story = Crew { alice: NIGHTS, ..Crew::default() }.story();
@@ -98,6 +102,7 @@ fn an_answer_stops_the_steps_to_come() {
 }
 
 /// A step that ignores custom paging rings the phone that she has by day.
+/// Seen red with: a step's `ignore_custom_paging` is not looked at.
 #[test]
 fn a_policy_may_ignore_custom_paging() {
     let policy = "ignore_custom_paging: true\nsteps:\n  - page: [user/alice]";
@@ -108,6 +113,7 @@ fn a_policy_may_ignore_custom_paging() {
 }
 
 /// The channel reports what arrives. It reports nothing for a minute: the next way at once, and one incident about the channel.
+/// Seen red with: a provider that takes a page is believed.
 #[test]
 fn a_provider_that_says_nothing_is_one_that_failed() {
     let mut story = Crew { ntfy: "receipt_within: 60s", ..Crew::default() }.story();
@@ -139,6 +145,7 @@ fn what_a_silent_provider_takes_does_not_end_its_incident() {
 }
 
 /// A code goes to the phone; typed in, it proves that somebody reads there. A wrong one does not.
+/// Seen red with: any code will do; a code that is good again and again.
 #[test]
 fn a_contact_is_verified_by_a_code() {
     let mut story = Crew::default().story();
@@ -163,6 +170,7 @@ fn a_contact_is_verified_by_a_code() {
 }
 
 /// Somebody's phone is dead. Nobody knows, until the monthly trial: one incident, for the person's team.
+/// Seen red with: a trial that fails is taken for one that went well.
 #[test]
 fn the_monthly_self_test_finds_a_dead_phone() {
     let policy = "steps:\n  - page: [user/alice]\nrepeat_after: 700h";
@@ -187,6 +195,7 @@ fn the_monthly_self_test_finds_a_dead_phone() {
 }
 
 /// At nine on Monday Alice hears that her week is over, and Bob that his has begun; once, whatever is restarted.
+/// Seen red with: a restart tells it again.
 #[test]
 fn a_handoff_is_told_once() {
     let mut story = Crew::default().story();
@@ -201,6 +210,7 @@ fn a_handoff_is_told_once() {
         story.rings("bob")[0].body
     );
     assert!(story.rings("alice")[0].body.contains("bob is on call now"));
+    story.pass_minutes(10);
     story.server.kill_and_start();
     story.pass_minutes(60);
     assert_eq!(counts(&story, &["alice", "bob"]), [1, 1]);
@@ -232,6 +242,7 @@ fn a_handoff_by_another_configuration_is_told_at_once() {
 }
 
 /// Who does not want such messages gets none.
+/// Seen red with: everybody gets them.
 #[test]
 fn handoff_notices_can_be_left_off() {
     let mut story = Crew { alice: "handoff_notices: false", ..Crew::default() }.story();
@@ -241,6 +252,7 @@ fn handoff_notices_can_be_left_off() {
 }
 
 /// Two incidents page each for itself; with the third within a minute one message names all three, and for a minute there is no other.
+/// Seen red with: no minute between two messages about all; the bundle goes on after all of it was answered.
 #[test]
 fn three_incidents_are_one_page() {
     let mut story = Crew { team: "aggregate: true", ..Crew::default() }.story();
@@ -268,6 +280,7 @@ fn three_incidents_are_one_page() {
 }
 
 /// Without `aggregate` every incident pages for itself.
+/// Seen red with: every team aggregates.
 #[test]
 fn without_aggregation_each_incident_pages() {
     let mut story = Crew::default().story();

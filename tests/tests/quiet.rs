@@ -32,6 +32,8 @@ fn prometheus(story: &Story, labels: &Value, firing: bool) {
     assert_eq!(answer.status(), 200, "{}", answer.text().unwrap());
 }
 
+/// Seen red with: a silenced alert is suppressed without an end, and nobody looks at it when the silence is over; a silence whose matchers
+/// are not looked at.
 #[test]
 fn a_silence_mutes_and_pages_at_its_end_for_what_still_fires() {
     let mut story = Story::two_people();
@@ -52,6 +54,7 @@ fn a_silence_mutes_and_pages_at_its_end_for_what_still_fires() {
     assert!(story.rings("alice")[1].body.contains("db-1"));
 }
 
+/// Seen red with: nobody looks at what is suppressed when a silence ends.
 #[test]
 fn a_silence_that_is_ended_early_pages_at_once_for_what_still_fires() {
     let mut story = Story::two_people();
@@ -67,6 +70,7 @@ fn a_silence_that_is_ended_early_pages_at_once_for_what_still_fires() {
     assert!(list.contains("expired"), "{list}");
 }
 
+/// Seen red with: silences that live as long as the process.
 #[test]
 fn silences_hold_across_a_restart_and_so_does_their_end() {
     let mut story = Story::two_people();
@@ -82,6 +86,7 @@ fn silences_hold_across_a_restart_and_so_does_their_end() {
 }
 
 /// Two silences take over from each other: the alert sleeps through the seam.
+/// Seen red with: the end of one silence does not ask whether another goes on.
 #[test]
 fn a_silence_that_is_prolonged_by_another_pages_only_when_both_are_over() {
     let mut story = Story::two_people();
@@ -96,6 +101,7 @@ fn a_silence_that_is_prolonged_by_another_pages_only_when_both_are_over() {
 }
 
 /// What pages already goes on until it is reported next; then it waits, and nothing is lost.
+/// Seen red with: an escalation that goes on though all its alerts are suppressed.
 #[test]
 fn a_silence_over_what_fires_already_says_so_and_holds_its_escalation_from_the_next_report_on() {
     let mut story = Story::two_people();
@@ -114,6 +120,7 @@ fn a_silence_over_what_fires_already_says_so_and_holds_its_escalation_from_the_n
 }
 
 /// In Rome it is Monday, 4 o'clock: the window of every Monday from 4 to 5 holds, and does again in a week.
+/// Seen red with: a window's wall-clock time read as UTC; a window that does not come again.
 #[test]
 fn a_maintenance_window_comes_again_every_week_and_is_changed_in_its_document_only() {
     let mut story = with_document(
@@ -137,6 +144,7 @@ fn a_maintenance_window_comes_again_every_week_and_is_changed_in_its_document_on
 }
 
 /// Taking the document away ends the window, as ending a silence does.
+/// Seen red with: a new configuration wakes nobody who looks at what is suppressed.
 #[test]
 fn a_maintenance_window_that_is_taken_out_of_the_configuration_is_over() {
     let window = "kind: Maintenance\nid: now\nmatchers: ['entity=db']\nowner: alice\npurpose: a test\nstarts: 2026-03-02T02:00\nends: 2026-03-03T02:00\n";
@@ -152,6 +160,7 @@ fn a_maintenance_window_that_is_taken_out_of_the_configuration_is_over() {
     assert_eq!(story.rings("alice").len(), 1);
 }
 
+/// Seen red with: a preview that does not look at the window's times; entities counted once per report.
 #[test]
 fn a_preview_counts_what_a_silence_would_have_muted() {
     let mut story = Story::two_people();
@@ -181,6 +190,7 @@ fn a_preview_counts_what_a_silence_would_have_muted() {
 
 const CLUSTER: &str = "kind: Inhibition\nid: cluster\nsource: ['alertname=ClusterDown']\ntarget: ['alertname=PodDown']\nequal: [cluster]\n";
 
+/// Seen red with: what fired as a source is forgotten by a restart; `equal` is not looked at; a source that recovers still inhibits.
 #[test]
 fn while_the_cluster_is_down_its_pods_page_nobody_and_afterwards_those_that_stay_down_do() {
     let mut story = with_document(CLUSTER);
@@ -228,6 +238,7 @@ fn token(story: &Story, user: &str, scope: &str) -> String {
 }
 
 /// In real time, since amtool shows only what is not over by its own clock. Whoever is on call then is paged.
+/// Seen red with: a silence that is said to be ended and goes on; an alert that does not say which silence keeps it quiet.
 #[test]
 fn amtool_adds_alerts_silences_and_ends_silences() {
     let mut story = Story::with(Setting { real_time: true, ..Default::default() });
@@ -261,6 +272,7 @@ fn amtool_adds_alerts_silences_and_ends_silences() {
 }
 
 /// An integration's key brings alerts in and does no more; a token that may only read silences nothing; one of a team silences that team.
+/// Seen red with: the silence of one who has a team alone holds for all teams; a token that may only read makes silences.
 #[test]
 fn silences_are_for_those_who_may_answer() {
     let mut story = Story::two_people();
@@ -288,6 +300,7 @@ fn silences_are_for_those_who_may_answer() {
     assert!(!seen.contains(id.trim()), "{seen}");
 }
 
+/// Seen red with: a silence without a purpose is made.
 #[test]
 fn bad_silences_are_refused_with_the_field_and_the_fix() {
     let story = Story::two_people();

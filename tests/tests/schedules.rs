@@ -56,6 +56,7 @@ fn cli(story: &Story, args: &[&str]) -> String {
 }
 
 /// Alice has the day in Rome, bob the day in New York; the hours between are nobody's. A page follows the sun.
+/// Seen red with: every zone read as UTC; a layer's hours are not looked at.
 #[test]
 fn the_page_follows_the_sun() {
     let mut story = story(
@@ -81,6 +82,7 @@ layers:
 }
 
 /// On 8 March New York's clocks change and Rome's do not: for three weeks the day there begins an hour earlier in Rome's.
+/// Seen red with: a zone taken for its offset in winter.
 #[test]
 fn between_the_two_changes_the_sun_is_followed_all_the_same() {
     let story = story(
@@ -99,6 +101,7 @@ layers:
 }
 
 /// Office hours only: the evening is reported as a gap, and an alert in it goes to the next step at once instead of nobody.
+/// Seen red with: a layer's hours are not looked at; a step that means nobody takes its time.
 #[test]
 fn a_part_of_the_day_leaves_a_gap_that_is_reported() {
     let mut story = story(
@@ -119,6 +122,7 @@ layers:
 }
 
 /// The handoff stands at 02:30, which does not exist on 29 March: bob has it from the jump on, at 01:00 UTC.
+/// Seen red with: a time in the gap taken an hour after the jump.
 #[test]
 fn in_the_night_without_half_past_two_the_right_person_is_paged() {
     let mut story = story(&WEEKLY.replace("starts: 2026-02-23T09:00", "turn: 1d\nstarts: 2026-03-28T02:30"), "2026-03-29T00:59:59Z");
@@ -128,6 +132,7 @@ fn in_the_night_without_half_past_two_the_right_person_is_paged() {
 }
 
 /// 02:30 comes twice on 25 October: the first time, at 00:30 UTC, is the handoff, and the second changes nothing.
+/// Seen red with: the second of two half past twos taken.
 #[test]
 fn in_the_night_with_two_half_past_twos_the_first_counts() {
     let mut story = story(&WEEKLY.replace("starts: 2026-02-23T09:00", "turn: 1d\nstarts: 2026-10-24T02:30"), "2026-10-25T00:29:59Z");
@@ -139,6 +144,7 @@ fn in_the_night_with_two_half_past_twos_the_first_counts() {
 }
 
 /// On Christmas Day alice's office hours are off, and bob, who has the rest, is paged.
+/// Seen red with: days off are not looked at.
 #[test]
 fn on_a_holiday_the_others_take_it() {
     let mut story = story(
@@ -161,6 +167,7 @@ layers:
 }
 
 /// The last day of the month, also where it is the 29th of February.
+/// Seen red with: the last day of the month taken for the 31st.
 #[test]
 fn the_month_ends_when_it_ends() {
     let story = story(
@@ -184,6 +191,7 @@ layers:
 }
 
 /// Bob has the weekends, from Friday evening to Monday morning, over alice's every day.
+/// Seen red with: the first layer that is on wins; hours that end at midnight.
 #[test]
 fn the_weekend_is_somebody_elses() {
     let mut story = story(
@@ -207,6 +215,7 @@ layers:
 }
 
 /// Alice asks bob to take Thursday morning; he accepts, and the page is his. A second acceptance is refused.
+/// Seen red with: a swap that is said to be done and gives the shift to nobody; a swap with oneself.
 #[test]
 fn a_swap_is_asked_and_accepted() {
     let mut story = story(WEEKLY, "2026-02-24T08:00:00Z");
@@ -226,6 +235,7 @@ fn a_swap_is_asked_and_accepted() {
 }
 
 /// Where the rotation wants it, nothing changes hands before an administrator approves.
+/// Seen red with: a swap that does not wait for approval.
 #[test]
 fn a_swap_may_need_approval() {
     let story = story(&format!("{WEEKLY}\nswaps: approve"), "2026-02-24T08:00:00Z");
@@ -248,6 +258,7 @@ fn a_swap_may_need_approval() {
 }
 
 /// An override for which nobody was found stays red and in the report, and until somebody takes it the page goes to whose turn it is.
+/// Seen red with: an override without a person puts nobody on call.
 #[test]
 fn an_override_that_nobody_took_is_reported_and_pages_all_the_same() {
     let mut story = story(WEEKLY, "2026-02-24T08:00:00Z");
@@ -263,6 +274,7 @@ fn an_override_that_nobody_took_is_reported_and_pages_all_the_same() {
 }
 
 /// Bob takes it now, until alice's week ends.
+/// Seen red with: a rotation taken for an hour instead of until the shift ends.
 #[test]
 fn somebody_takes_it_now() {
     let mut story = story(WEEKLY, "2026-02-24T08:00:00Z");
@@ -272,6 +284,7 @@ fn somebody_takes_it_now() {
 }
 
 /// One person in two rotations at one time is told, and so is one with more than their share of the hours; an even share is not.
+/// Seen red with: two rotations at once are not told; unfair loads are not told.
 #[test]
 fn two_places_at_once_and_too_many_hours_are_told() {
     let two = format!(
@@ -292,6 +305,7 @@ fn two_places_at_once_and_too_many_hours_are_told() {
 }
 
 /// A calendar program sees the shifts that the API lists, under ids that stay; and nothing after the feed was withdrawn.
+/// Seen red with: ids that are new at each look; a withdrawn feed that still opens; shifts cut where the feed begins and ends.
 #[test]
 fn a_feed_lists_the_same_shifts() {
     let mut story = story(WEEKLY, "2026-02-24T08:00:00Z");
@@ -317,7 +331,7 @@ fn a_feed_lists_the_same_shifts() {
     let ids = value(&text, "UID");
     story.pass_minutes(24 * 60);
     let again = value(&read(&story), "UID");
-    assert!(ids.len() > 25 && ids.iter().skip(1).all(|id| again.contains(id)), "{ids:?} {again:?}");
+    assert!(ids.len() > 25 && ids.iter().all(|id| again.contains(id)), "{ids:?} {again:?}");
     let feed = story.api("feeds")["items"][0]["id"].as_str().unwrap().to_owned();
     let gone = story.http.delete(story.server.url(&format!("/api/v1/feeds/{feed}"))).bearer_auth(story.server.token()).send().unwrap();
     assert_eq!(gone.status(), 204);

@@ -17,6 +17,7 @@ fn count(story: &Story, incident: u64, words: &str) -> usize {
 }
 
 /// Alice snoozes for two hours. Nobody is paged in them, not a second early; then it begins again with her.
+/// Seen red with: what fires again is not routed anew.
 #[test]
 fn a_snooze_wakes_and_escalates_from_the_start() {
     let mut story = Story::two_people();
@@ -35,7 +36,8 @@ fn a_snooze_wakes_and_escalates_from_the_start() {
     assert_eq!(count(&story, 1, "The snooze is over: it fires again"), 1);
 }
 
-/// The bug to find: a timer in memory. The server is dead when the snooze ends, and pages as soon as it is back.
+/// The server is dead when the snooze ends, and pages as soon as it is back.
+/// Seen red with: timers that live as long as the process.
 #[test]
 fn a_snooze_that_ends_while_the_server_is_down_wakes_at_the_start() {
     let mut story = Story::two_people();
@@ -53,6 +55,7 @@ fn a_snooze_that_ends_while_the_server_is_down_wakes_at_the_start() {
 }
 
 /// Nine o'clock is nine o'clock in Rome, where alice is; what is past or no time is refused with the remedy.
+/// Seen red with: a wall-clock time read as UTC.
 #[test]
 fn a_snooze_until_a_wall_clock_time_is_in_the_callers_zone() {
     let mut story = Story::two_people();
@@ -70,6 +73,7 @@ fn a_snooze_until_a_wall_clock_time_is_in_the_callers_zone() {
 }
 
 /// The same snooze twice is one; a new one takes the old one's place; whoever acknowledges is on it for good.
+/// Seen red with: an acknowledgement that does not end the snooze; the same snooze said twice stands there twice.
 #[test]
 fn a_snooze_is_moved_and_ended_by_people() {
     let mut story = Story::two_people();
@@ -89,6 +93,7 @@ fn a_snooze_is_moved_and_ended_by_people() {
 }
 
 /// The button of a message and the page behind its link snooze too, without a sign-in.
+/// Seen red with: the button acknowledges for good.
 #[test]
 fn a_button_in_a_message_snoozes_for_half_an_hour() {
     let mut story = Story::two_people();
@@ -105,6 +110,7 @@ fn a_button_in_a_message_snoozes_for_half_an_hour() {
 }
 
 /// A worse alert does not wait for the end of a snooze.
+/// Seen red with: a snoozed incident does not hear what is worse.
 #[test]
 fn a_worse_alert_ends_a_snooze() {
     let mut story = Story::two_people();
@@ -119,6 +125,7 @@ fn a_worse_alert_ends_a_snooze() {
 }
 
 /// Acknowledged for an hour and not resolved: the critical one fires and pages again; the warning may lie as long as it likes.
+/// Seen red with: one severity's delay taken for all.
 #[test]
 fn a_stale_acknowledgement_returns_by_severity() {
     let mut story = team_with("return_after: { critical: 1h }");
@@ -139,6 +146,7 @@ fn a_stale_acknowledgement_returns_by_severity() {
 }
 
 /// Whoever says again that they are on it has another hour; saying it twice within a minute says nothing.
+/// Seen red with: an acknowledgement by somebody who is on it says nothing; a clock that only the first acknowledgement starts.
 #[test]
 fn a_renewed_acknowledgement_starts_the_clock_anew() {
     let mut story = team_with("return_after: 1h");
@@ -158,6 +166,7 @@ fn a_renewed_acknowledgement_starts_the_clock_anew() {
 }
 
 /// Two hours without a new alert resolve a warning; each new alert starts them anew; the host says that it did it and why.
+/// Seen red with: the silence counted from the incident's opening.
 #[test]
 fn silence_resolves_where_the_team_wants_it() {
     let mut story = team_with("auto_resolve_after: { warning: 2h }");
@@ -178,6 +187,7 @@ fn silence_resolves_where_the_team_wants_it() {
 }
 
 /// A rule that is written after the fact holds for what is open already.
+/// Seen red with: only incidents that change get the timers of a new rule.
 #[test]
 fn a_new_rule_covers_open_incidents() {
     let mut story = Story::two_people();
@@ -198,6 +208,7 @@ fn a_new_rule_covers_open_incidents() {
 }
 
 /// A delay that makes no sense is refused with its place.
+/// Seen red with: short delays are not looked at.
 #[test]
 fn delays_are_checked_where_they_are_written() {
     let mut story = Story::two_people();

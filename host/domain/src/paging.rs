@@ -151,7 +151,7 @@ mod tests {
         Ring { contact, after_seconds, repeat_seconds }
     }
 
-    /// Planted bug that this finds: a step's delay counted from the page and not from the step before.
+    /// Seen red with: a step's delay counted from the page and not from the step before.
     #[test]
     fn steps_follow_each_other_and_the_last_is_done_again() {
         let user = alice();

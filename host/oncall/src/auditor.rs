@@ -262,7 +262,7 @@ mod tests {
         }
     }
 
-    /// An incident that fires and was routed.
+    /// An incident that fires and was routed: the auditor's own.
     fn incident() -> Incident {
         let (mut ground, availability) = (Ground::default(), Availability::default());
         let moment = Moment { at: NOW, alert: AlertId(1), incident: IncidentId(1), availability: &availability };
@@ -393,14 +393,14 @@ mod tests {
         let (late, soon) = (Some(NOW.plus_millis(-95_000)), Some(NOW.plus_seconds(300)));
         let told = vec![("Something may not page: the escalation of incident 1 is 95 s late".to_owned(), false)];
         let ping = "http://127.0.0.1/audit";
-        assert_eq!(looks(1, incident(), run(late), None).await, (told.clone(), vec![]));
-        assert_eq!(looks(1, incident(), run(late), Some(ping)).await, (told, vec![]));
-        assert_eq!(looks(1, incident(), run(soon), None).await, (vec![], vec![]));
-        assert_eq!(looks(1, incident(), run(soon), Some(ping)).await, (vec![], vec![ping.to_owned()]));
-        assert_eq!(looks(0, incident(), run(late), Some(ping)).await, (vec![], vec![]), "it has only just started");
-        let own = Incident { key: notice_key(CAUSE), ..incident() };
+        let db = || Incident { key: "db".to_owned(), ..incident() };
+        assert_eq!(looks(1, db(), run(late), None).await, (told.clone(), vec![]));
+        assert_eq!(looks(1, db(), run(late), Some(ping)).await, (told, vec![]));
+        assert_eq!(looks(1, db(), run(soon), None).await, (vec![], vec![]));
+        assert_eq!(looks(1, db(), run(soon), Some(ping)).await, (vec![], vec![ping.to_owned()]));
+        assert_eq!(looks(0, db(), run(late), Some(ping)).await, (vec![], vec![]), "it has only just started");
         let over = vec![("Everything that has to page can".to_owned(), true)];
-        assert_eq!(looks(1, own, run(soon), None).await, (over, vec![]), "its incident of before the start is over");
+        assert_eq!(looks(1, incident(), run(soon), None).await, (over, vec![]), "its incident of before the start is over");
     }
 
     /// Each finding is a planted fault: without it there is none.

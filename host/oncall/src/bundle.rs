@@ -170,7 +170,7 @@ mod tests {
         }
     }
 
-    /// Planted bug that this finds: the minute counted for the person and not for the contact, so that a second phone stayed dark.
+    /// Seen red with: the minute counted for the person and not for the contact, so that a second phone stayed dark.
     #[test]
     fn the_third_within_a_minute_stands_for_all() {
         let mut bundle = Bundle { user: "alice".into(), recent: vec![], incidents: vec![], told: BTreeMap::new() };

@@ -82,7 +82,7 @@ async fn a_pressed_button_acknowledges_once_as_the_person_who_pressed_it() {
     assert_eq!((audit[0].actor.as_str(), audit[0].subject.as_str()), ("user alice by ntfy", "incident 1"));
 }
 
-/// Planted bug that this finds: whoever has a token is taken for the one to whom it was sent.
+/// Seen red with: whoever has a token is taken for the one to whom it was sent.
 #[tokio::test]
 async fn strangers_expired_tokens_and_made_up_ones_change_nothing() {
     let world = world();
@@ -142,7 +142,7 @@ async fn a_receipt_that_says_failed_pages_somebody_else_once() {
     assert!(!world.phones.log().contains(&format!("0 {BOB}")));
 }
 
-/// Planted bug that this finds: a report that came in time is not noted, so that every page counts as silent.
+/// Seen red with: a report that came in time is not noted, so that every page counts as silent.
 #[tokio::test]
 async fn a_report_in_time_keeps_the_page_and_silence_does_not() {
     for (reported, paged) in [(true, 1), (false, 2)] {

@@ -305,7 +305,7 @@ fn any_world(dice: &mut Dice) -> World {
 /// Random policies with every kind of target, turns, conditions, rings and gaps: an incident that fires always has an active run that is
 /// due some time, somebody is paged again and again, and nobody who is not due.
 ///
-/// Planted bugs that this finds: conditions that are not looked at; a policy all of whose steps are skipped ends without another; the
+/// Seen red with: conditions that are not looked at; a policy all of whose steps are skipped ends without another; the
 /// next person taken for the current one; a turn that does not move on; the last resort left out when the default policy was tried.
 #[test]
 fn no_policy_loses_an_incident_or_pages_who_is_not_due() {
@@ -429,8 +429,8 @@ impl Race {
 /// Advance, claim, acknowledge, give back and the passing of time, in any order (P4): once an answer is committed, no timer pages and no
 /// message is claimed until somebody gives the incident back; while it fires, a run is due or a message on its way.
 ///
-/// Planted bugs that this finds: a claim that looks only at the first message of a page; a repetition that goes on after an answer; an
-/// advance that does not look at the incident's status.
+/// Seen red with: a claim that looks only at the first message of a page, so that its repetitions go on after an answer; a claim that does
+/// not look at the answer at all; an advance that does not look at the incident's status.
 #[test]
 fn an_answer_that_came_before_the_claim_stops_the_page() {
     let (orders, sent) = each_seed(count(20_000), |seed| {

@@ -40,7 +40,7 @@ fn run(ask: Option<u32>, epoch: u32) -> Run {
     }
 }
 
-/// The bug to find: an end of a snooze that does not look whether the snooze was moved.
+/// Seen red with: an end of a snooze that does not look whether the snooze was moved.
 #[test]
 fn a_snooze_ends_when_it_was_last_said_to() {
     let mut world = World::default();
@@ -76,7 +76,7 @@ fn whoever_acknowledges_a_snoozed_one_is_on_it_for_good() {
     assert_eq!(world.incident(1).status, Status::Acknowledged);
 }
 
-/// The bug to find: a clock that an acknowledgement by somebody else does not restart.
+/// Seen red with: a clock that only the first acknowledgement starts.
 #[test]
 fn an_old_acknowledgement_returns_unless_it_was_renewed() {
     let rules = CareRules { return_after_seconds: [None, None, None, Some(3600)], ..CareRules::default() };
@@ -111,7 +111,7 @@ fn silence_resolves_only_what_had_no_alert_since() {
     assert_eq!(world.report(&fires("db", "db", WARNING)).outcome, Outcome::Opened, "it goes on after all: a new incident");
 }
 
-/// The bug to find: a call for help that ends when somebody else acknowledges.
+/// Seen red with: a call for help that ends when somebody else acknowledges.
 #[test]
 fn who_was_asked_is_wanted_until_they_answer_whoever_else_is_on_it() {
     let mut world = World::default();
@@ -151,7 +151,7 @@ fn a_reroute_ends_the_present_paging_and_fires_again() {
     assert_eq!(world.told(1).len(), lines);
 }
 
-/// The bug to find: a merge that leaves the recoveries with the closed incident.
+/// Seen red with: a merge that moves counts and leaves the alerts, and so their recoveries, with the closed incident.
 #[test]
 fn what_was_merged_recovers_with_the_target() {
     let mut world = World::default();

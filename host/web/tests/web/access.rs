@@ -181,7 +181,7 @@ async fn every_operation_admits_exactly_whom_its_permission_says() {
     assert_eq!(checked, operations.len() * ROLES.len());
 }
 
-/// The bug to find: looking only at whether the caller may change something somewhere.
+/// Seen red with: looking only at whether the caller may change something somewhere.
 #[tokio::test]
 async fn many_at_once_are_admitted_one_by_one() {
     let house = House::full().await;

@@ -217,7 +217,7 @@ async fn what_is_not_there_is_a_page_that_says_so() {
     }
 }
 
-/// The bug to find: forms within forms, of which a browser keeps the outer one alone.
+/// Seen red with: forms within forms, of which a browser keeps the outer one alone.
 #[tokio::test]
 async fn incidents_of_the_list_are_chosen_without_javascript() {
     let house = House::full().await;
