@@ -1,16 +1,17 @@
-//! The auditor: once a minute it asks the stored rows whether everything that has to page can, and only then fetches an address outside,
-//! whose owner tells people when it is not fetched. What it finds wrong becomes one incident.
+//! The auditor: once a minute it asks the stored rows whether everything that has to page can. What it finds wrong becomes one incident. While
+//! all is well it fetches an address outside, if one is configured, whose owner tells people when it is not fetched.
 //!
 //! It believes nobody: not the loops, which may hang, but rows alone. That it can write its own row is a part of the question.
 
 use domain::alert::Severity;
 use domain::command::Notice;
 use domain::escalation::RunState;
-use domain::id::{IncidentId, JournalId};
+use domain::id::{IncidentId, JournalId, TeamId};
 use domain::inbound::Method;
 use domain::incident::Incident;
 use domain::page::{HttpRequest, OutboxState};
 use domain::time::Millis;
+use domain::transition::notice_key;
 use ports::egress::OnBehalf;
 use ports::object::{self, Kind, Object};
 use ports::store::IncidentFilter;
@@ -70,35 +71,46 @@ struct Before {
     cursor: Option<JournalId>,
     /// Where the look through the open incidents goes on.
     incidents: Option<IncidentId>,
-    /// It told of something, or does not know whether it did before the start.
+    /// It told of something, perhaps before the start.
     told: bool,
 }
 
-/// Runs until the task is ended. It asks only while the configuration names an address to fetch.
+/// Runs until the task is ended. It asks whether or not the configuration names an address to fetch, and first a minute after the start: what
+/// fell due while the server was away is late, and on its way now.
 pub async fn run(parts: Parts) {
-    let mut before = Before { told: true, ..Before::default() };
-    let mut asks = true;
+    let mut before = Before { told: told_before(&parts).await, ..Before::default() };
+    let mut had_address = true;
     loop {
-        let now = parts.clock.now();
-        let next = now.plus_seconds(EVERY_SECONDS);
+        let next = parts.clock.now().plus_seconds(EVERY_SECONDS);
         let address = parts.live.load().installation.audit_ping.clone();
-        if let Some(address) = &address {
-            ask(&parts, address, &mut before, now).await;
-        }
-        // Without an address there is no row, once the one of before is unset.
-        if address.is_some() || asks {
-            asks = address.is_some();
-            let row = Next { due_at: asks.then_some(next) };
+        // Whoever is told when no ping comes is told too when the store takes no rows. Without an address there is no row, once the one of
+        // before is unset.
+        if address.is_some() || had_address {
+            had_address = address.is_some();
+            let row = Next { due_at: had_address.then_some(next) };
             if let Err(error) = parts.store.write(move |tx| object::put(tx, &row)).await {
                 tracing::error!(%error, "the auditor cannot write its row");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
         parts.clock.wait_until(next).await;
+        if ask(&parts, &mut before, parts.clock.now()).await
+            && let Some(address) = &parts.live.load().installation.audit_ping
+        {
+            fetch(&parts, address).await;
+        }
     }
 }
 
-async fn ask(parts: &Parts, address: &str, before: &mut Before, now: Millis) {
+/// Whether its incident is open since before the start.
+async fn told_before(parts: &Parts) -> bool {
+    let found = parts.store.view(|view| view.open_incident(&TeamId::default(), &notice_key(CAUSE))).await;
+    // Saying once more that it is over does no harm.
+    found.map_or(true, |found| found.is_some())
+}
+
+/// Whether all is well; what is not is told.
+async fn ask(parts: &Parts, before: &mut Before, now: Millis) -> bool {
     let (head, cursor) = (parts.backlog)();
     let known = std::mem::take(before);
     let mut findings = Vec::new();
@@ -121,13 +133,13 @@ async fn ask(parts: &Parts, address: &str, before: &mut Before, now: Millis) {
             parts.alarm.raise(notice(&[], true));
             before.told = false;
         }
-        fetch(parts, address).await;
-        return;
+        return true;
     }
     metrics::counter!("reveille_oncall_audit_findings_total").increment(findings.len() as u64);
     tracing::error!(findings = findings.join("; "), "the auditor found something that does not page as it should");
     parts.alarm.raise(notice(&findings, false));
     before.told = true;
+    false
 }
 
 async fn fetch(parts: &Parts, address: &str) {
@@ -226,7 +238,9 @@ mod tests {
     use domain::expiry::Availability;
     use domain::id::{AlertId, RunId};
     use domain::transition::{Ground, Moment, note};
-    use ports::BoxFuture;
+    use ports::{BoxFuture, EgressError};
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
     use store::{SqliteStore, StoreOptions};
 
     const NOW: Millis = Millis(1_767_693_600_000);
@@ -248,7 +262,7 @@ mod tests {
         }
     }
 
-    /// An incident that fires and was routed.
+    /// An incident that fires and was routed: the auditor's own.
     fn incident() -> Incident {
         let (mut ground, availability) = (Ground::default(), Availability::default());
         let moment = Moment { at: NOW, alert: AlertId(1), incident: IncidentId(1), availability: &availability };
@@ -287,6 +301,106 @@ mod tests {
             .unwrap();
         let unrouted: BTreeSet<IncidentId> = unrouted.iter().copied().map(IncidentId).collect();
         store.view(move |view| look(view, &unrouted, None, NOW)).await.unwrap().findings
+    }
+
+    /// Keeps what is raised.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Notice>>);
+
+    impl Alarm for Heard {
+        fn raise(&self, notice: Notice) {
+            self.0.lock().unwrap().push(notice);
+        }
+    }
+
+    /// Counts what is fetched.
+    #[derive(Default)]
+    struct Fetched(Mutex<Vec<String>>);
+
+    impl Egress for Fetched {
+        fn http(&self, request: HttpRequest, _: OnBehalf) -> BoxFuture<'static, Result<domain::page::HttpResponse, EgressError>> {
+            self.0.lock().unwrap().push(request.url);
+            Box::pin(async { Ok(domain::page::HttpResponse { status: 200, headers: Vec::new(), body: Vec::new() }) })
+        }
+
+        fn mail(&self, _: domain::page::Mail, _: String, _: OnBehalf) -> BoxFuture<'static, Result<(u16, String), EgressError>> {
+            Box::pin(async { Err(EgressError::Refused("no mail is expected".into())) })
+        }
+    }
+
+    /// `NOW` for ever, but so many waits are over at once.
+    #[derive(Debug)]
+    struct Waits(std::sync::atomic::AtomicU32);
+
+    impl Clock for Waits {
+        fn now(&self) -> Millis {
+            NOW
+        }
+
+        fn wait_until(&self, _: Millis) -> BoxFuture<'static, ()> {
+            let order = std::sync::atomic::Ordering::SeqCst;
+            if self.0.fetch_update(order, order, |left| left.checked_sub(1)).is_ok() {
+                return Box::pin(std::future::ready(()));
+            }
+            Box::pin(std::future::pending())
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// What the whole auditor raises and fetches in so many minutes.
+    async fn looks(minutes: u32, incident: Incident, run: Run, ping: Option<&str>) -> (Vec<(String, bool)>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), StoreOptions::new(Arc::new(Standing))).unwrap());
+        let rows = move |tx: &mut dyn ports::Tx| {
+            tx.put_incident(&incident)?;
+            tx.set_open_incident(&incident.team, &incident.key, Some(incident.id))?;
+            tx.put_run(&run)
+        };
+        store.write(rows).await.unwrap();
+        let installation = domain::installation::Installation { audit_ping: ping.map(str::to_owned), ..Default::default() };
+        let live = Arc::new(Live::new(ports::Snapshot {
+            revision: domain::id::Revision(1),
+            installation: Arc::new(installation),
+            normalizers: BTreeMap::new(),
+            interactors: BTreeMap::new(),
+            pipelines: BTreeMap::new(),
+            notify: BTreeMap::new(),
+        }));
+        let (heard, fetched) = (Arc::new(Heard::default()), Arc::new(Fetched::default()));
+        let looking = super::run(Parts {
+            store,
+            clock: Arc::new(Waits(minutes.into())),
+            live,
+            egress: Arc::clone(&fetched) as Arc<dyn Egress>,
+            alarm: Arc::clone(&heard) as Arc<dyn Alarm>,
+            backlog: Arc::new(|| (JournalId(0), JournalId(0))),
+        });
+        // The looks take milliseconds; then it waits for a clock that never moves.
+        let waits = tokio::time::timeout(Duration::from_millis(500), looking).await;
+        assert!(waits.is_err(), "it goes on for ever");
+        let told = heard.0.lock().unwrap().iter().map(|notice| (notice.summary.clone(), notice.over)).collect();
+        let urls = fetched.0.lock().unwrap().clone();
+        (told, urls)
+    }
+
+    /// An escalation that is overdue is told whether or not there is an address to ping; the ping needs an address and a clean bill. Planted
+    /// bugs: nothing was asked unless `audit_ping` was configured; it asked at the start, and told of what fell due during an outage.
+    #[tokio::test]
+    async fn it_looks_without_an_address_and_pings_only_one_that_is_configured() {
+        let (late, soon) = (Some(NOW.plus_millis(-95_000)), Some(NOW.plus_seconds(300)));
+        let told = vec![("Something may not page: the escalation of incident 1 is 95 s late".to_owned(), false)];
+        let ping = "http://127.0.0.1/audit";
+        let db = || Incident { key: "db".to_owned(), ..incident() };
+        assert_eq!(looks(1, db(), run(late), None).await, (told.clone(), vec![]));
+        assert_eq!(looks(1, db(), run(late), Some(ping)).await, (told, vec![]));
+        assert_eq!(looks(1, db(), run(soon), None).await, (vec![], vec![]));
+        assert_eq!(looks(1, db(), run(soon), Some(ping)).await, (vec![], vec![ping.to_owned()]));
+        assert_eq!(looks(0, db(), run(late), Some(ping)).await, (vec![], vec![]), "it has only just started");
+        let over = vec![("Everything that has to page can".to_owned(), true)];
+        assert_eq!(looks(1, incident(), run(soon), None).await, (over, vec![]), "its incident of before the start is over");
     }
 
     /// Each finding is a planted fault: without it there is none.
