@@ -177,3 +177,27 @@ fn an_overload_is_answered_503_and_what_was_taken_is_decided() {
     assert_eq!(story.api("decisions?limit=500")["items"].as_array().unwrap().len(), taken);
     assert_eq!(story.victorops("CRITICAL", "after", json!({ "service": "flood" })).status(), 200);
 }
+
+/// `reveille … | head -0`: whoever reads stops, and the command ends quietly and well. A full disk is another matter: what was asked for is not
+/// all there, and the exit status says so. Planted bug: the lines were printed by `println!`, which panics in both cases.
+#[test]
+fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
+    let story = Story::two_people();
+    let list = |out: std::process::Stdio| {
+        std::process::Command::new(reveille_tests::place::program("reveille"))
+            .args(["oncall", "--server", &story.server.url(""), "--token", &story.server.token()])
+            .stdout(out)
+            .output()
+            .unwrap()
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = list(writer.into());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.is_empty(), "{:?} {said}", ended.status);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = list(full.into());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said.starts_with("error: cannot write the output: ") && said.lines().count() == 1, "{said}");
+}

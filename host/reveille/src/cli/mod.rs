@@ -21,7 +21,7 @@ mod watch;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-pub use output::print_error;
+pub use output::{is_output_lost, print_error};
 
 /// A self-hosted incident server: alerts in, the right person paged until somebody answers.
 #[derive(Parser)]
