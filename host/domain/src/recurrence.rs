@@ -1,18 +1,15 @@
 //! What comes again: an RFC 5545 rule, reckoned in civil time and turned into instants of a zone, so that nine in the morning stays nine in
 //! the morning when the clocks change.
 
+use crate::schedule::{RecurrenceError, Rule, Wall};
 use crate::time::Millis;
 use jiff::civil;
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use rrule::{RRuleSet, Tz};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// Longest rule, in bytes.
 pub const RULE_LIMIT_BYTES: usize = 512;
-/// How many occurrences are looked at to find those that are asked for.
-const LOOKED_AT_LIMIT: u16 = u16::MAX;
-
-/// Civil time stands in the rule as if it were UTC. A zone is never further from UTC than a day and some hours; in milliseconds.
+/// A zone is never further from UTC than a day and some hours; in milliseconds.
 const SLACK_MS: i64 = 2 * 86_400_000;
 
 /// A wall-clock time in a zone, and a rule by which it comes again.
@@ -32,50 +29,24 @@ impl Recurrence {
         if self.rule.len() > RULE_LIMIT_BYTES {
             return Err(format!("the rule is longer than {RULE_LIMIT_BYTES} bytes"));
         }
-        let often = ["FREQ=SECONDLY", "FREQ=MINUTELY"];
-        if often.iter().any(|word| self.rule.to_uppercase().contains(word)) {
-            return Err("it would come again too often: FREQ is HOURLY at least".to_owned());
-        }
         TimeZone::get(&self.time_zone).map_err(|_| format!("there is no time zone `{}`", self.time_zone))?;
-        self.set().map(drop)
+        Rule::read(&self.rule, self.starts).map(drop).map_err(|error| match error {
+            RecurrenceError::Rule(error) => format!("`{}` is no RRULE: {error}", self.rule),
+            RecurrenceError::TooFine => "it would come again too often: FREQ is HOURLY at least".to_owned(),
+            error => error.to_string(),
+        })
     }
 
     /// The first instants of those that begin in `[from, until)`, in order, at most `limit`. Where the clocks jump over the time, it is the
     /// first instant after the gap; where they show it twice, the first. Nothing for a rule that [`Self::check`] refuses.
     pub fn occurrences(&self, from: Millis, until: Millis, limit: usize) -> Vec<Millis> {
-        let (Ok(set), Ok(zone)) = (self.set(), TimeZone::get(&self.time_zone)) else { return Vec::new() };
-        let (Some(after), Some(before)) = (chrono_of(from.plus_millis(-SLACK_MS)), chrono_of(until.plus_millis(SLACK_MS))) else {
-            return Vec::new();
-        };
-        let found = set.after(after).before(before).all(LOOKED_AT_LIMIT).dates;
-        let instants = found.into_iter().filter_map(|date| instant(date.timestamp(), &zone));
+        // An unknown zone is no zone here: what mutes must not guess.
+        let (Ok(rule), Ok(_)) = (Rule::read(&self.rule, self.starts), TimeZone::get(&self.time_zone)) else { return Vec::new() };
+        let (wall, utc) = (Wall::of(&self.time_zone), Wall::of("UTC"));
+        let found = rule.between(utc.shows(from.plus_millis(-SLACK_MS)), utc.shows(until.plus_millis(SLACK_MS)));
+        let instants = found.into_iter().filter_map(|time| wall.instant(time));
         instants.filter(|at| from <= *at && *at < until).take(limit).collect()
     }
-
-    fn set(&self) -> Result<RRuleSet, String> {
-        let text = format!("DTSTART:{}Z\nRRULE:{}", self.starts.strftime("%Y%m%dT%H%M%S"), self.rule.trim());
-        text.parse::<RRuleSet>().map_err(|error| format!("`{}` is no RRULE: {error}", self.rule))
-    }
-}
-
-fn chrono_of(at: Millis) -> Option<chrono::DateTime<Tz>> {
-    chrono::DateTime::from_timestamp_millis(at.0).map(|at| at.with_timezone(&Tz::UTC))
-}
-
-/// The instant of a civil time that is given as seconds as if it were UTC.
-fn instant(civil_seconds: i64, zone: &TimeZone) -> Option<Millis> {
-    let civil = TimeZone::UTC.to_datetime(jiff::Timestamp::from_second(civil_seconds).ok()?);
-    let ambiguous = zone.to_ambiguous_timestamp(civil);
-    let at = match ambiguous.offset() {
-        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok()?,
-        AmbiguousOffset::Gap { after, .. } => {
-            // Read with the later offset, a time in the gap lies before the jump: the next change to that offset is the jump.
-            let before_jump = after.to_timestamp(civil).ok()?;
-            let jump = zone.following(before_jump).take(4).find(|change| change.offset() == after);
-            jump.map(|change| change.timestamp()).or_else(|| ambiguous.later().ok())?
-        }
-    };
-    Some(Millis(at.as_millisecond()))
 }
 
 #[cfg(test)]
@@ -115,12 +86,39 @@ mod tests {
         assert_eq!(between(&rule, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"), ["2026-01-30T22:00:00Z", "2026-02-27T22:00:00Z"]);
     }
 
+    /// As in rotations: `UNTIL` is wall-clock time, with or without `Z`, and a mere date means its end.
+    #[test]
+    fn an_until_means_the_same_as_in_rotations() {
+        for until in ["20260118T033000", "20260118T033000Z", "20260118"] {
+            let rule = weekly(&format!("FREQ=WEEKLY;BYDAY=SU;UNTIL={until}"), "2026-01-11T03:30:00", "Europe/Rome");
+            assert_eq!(rule.check(), Ok(()), "{until}");
+            assert_eq!(between(&rule, "2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), ["2026-01-11T02:30:00Z", "2026-01-18T02:30:00Z"]);
+        }
+        let over = weekly("FREQ=DAILY;UNTIL=20260104", "2026-01-05T09:00:00", "UTC");
+        assert_eq!(over.check().unwrap_err(), "the rule never happens");
+    }
+
+    /// It is expanded as far as it is asked for, so it may come as often as it likes, also without an end and in the next century.
+    #[test]
+    fn an_hourly_rule_needs_no_end() {
+        let rule = weekly("FREQ=HOURLY", "2026-01-01T00:00:00", "UTC");
+        assert_eq!(rule.check(), Ok(()));
+        assert_eq!(between(&rule, "2026-06-01T00:00:00Z", "2026-06-01T02:00:00Z"), ["2026-06-01T00:00:00Z", "2026-06-01T01:00:00Z"]);
+        let yearly = weekly("FREQ=YEARLY", "2026-01-01T00:00:00", "UTC");
+        assert_eq!(between(&yearly, "2150-01-01T00:00:00Z", "2150-02-01T00:00:00Z"), ["2150-01-01T00:00:00Z"]);
+    }
+
     #[test]
     fn what_is_no_rule_is_refused() {
         for (rule, zone) in [("FREQ=NEVER", "UTC"), ("", "UTC"), ("FREQ=SECONDLY", "UTC"), ("FREQ=DAILY", "Europe/Roma")] {
             let recurrence = weekly(rule, "2026-01-01T00:00:00", zone);
             assert!(recurrence.check().is_err(), "{rule} {zone}");
+            assert_eq!(between(&recurrence, "2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z"), [""; 0], "{rule} {zone}");
         }
+        let words = |rule: &str| weekly(rule, "2026-01-01T00:00:00", "UTC").check().unwrap_err();
+        assert!(words("FREQ=NEVER").starts_with("`FREQ=NEVER` is no RRULE: "), "{}", words("FREQ=NEVER"));
+        assert_eq!(words("FREQ=MINUTELY"), "it would come again too often: FREQ is HOURLY at least");
+        assert_eq!(words(&"X".repeat(513)), "the rule is longer than 512 bytes");
         assert_eq!(weekly("FREQ=DAILY", "2026-01-01T00:00:00", "Europe/Rome").check(), Ok(()));
     }
 }

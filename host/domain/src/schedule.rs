@@ -21,7 +21,7 @@ pub use layer::{Layer, Rotation, Swaps, Turn, Turns};
 pub use load::{Burden, DoubleBooking, Load, Unfair, double_bookings, loads, unfair};
 pub use neighbour::{next_on_call, previous_on_call};
 pub use overrides::Override;
-pub use recurrence::{Recurrence, RecurrenceError};
+pub use recurrence::{Recurrence, RecurrenceError, Rule};
 pub use shift::{Gap, SHIFTS_LIMIT, Shift, gaps, layer_holders, on_call_at, shifts, shifts_up_to};
 pub use wall::Wall;
 pub use window::{LONGEST_MINUTES, Window};

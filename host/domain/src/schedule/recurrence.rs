@@ -1,4 +1,5 @@
-//! Recurrence rules of RFC 5545, expanded in civil time. What a civil time means as an instant is decided where all others are.
+//! Recurrence rules of RFC 5545, expanded in civil time, for rotations and for maintenance. What a civil time means as an instant is decided
+//! where all others are.
 
 use jiff::civil::DateTime;
 use jiff::{Span, ToSpan as _};
@@ -25,6 +26,43 @@ pub enum RecurrenceError {
     TooOften,
 }
 
+/// Most times between two that are given.
+const BETWEEN_LIMIT: u16 = u16::MAX;
+
+/// A rule that was read, to be expanded as far as somebody asks.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// In capitals.
+    text: String,
+    set: rrule::RRuleSet,
+}
+
+impl Rule {
+    /// Reads a rule, such as `FREQ=MONTHLY;BYDAY=1MO`, from `starts` on. `starts` is one of its times only if it fits the rule. Its `UNTIL` is
+    /// read as wall-clock time, with or without `Z`; a mere date means its end.
+    pub fn read(rule: &str, starts: DateTime) -> Result<Self, RecurrenceError> {
+        let text = rule.trim().trim_start_matches("RRULE:").to_ascii_uppercase();
+        let begin = civil_to_chrono(starts).ok_or(RecurrenceError::Never)?;
+        if text.contains("FREQ=MINUTELY") || text.contains("FREQ=SECONDLY") {
+            return Err(RecurrenceError::TooFine);
+        }
+        let whole = with_until_in_utc(&text);
+        let until = whole.split(';').find_map(|part| part.strip_prefix("UNTIL="));
+        if until.and_then(|text| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()).is_some_and(|until| until < starts) {
+            return Err(RecurrenceError::Never);
+        }
+        let parsed: rrule::RRule<rrule::Unvalidated> = whole.parse()?;
+        Ok(Self { text, set: parsed.build(begin)?.limit() })
+    }
+
+    /// Its times in `[from, until]`, in order, at most 65 535.
+    pub fn between(self, from: DateTime, until: DateTime) -> Vec<DateTime> {
+        let (Some(from), Some(until)) = (civil_to_chrono(from), civil_to_chrono(until)) else { return Vec::new() };
+        let found = self.set.after(from).before(until).all(BETWEEN_LIMIT).dates;
+        found.iter().filter_map(chrono_to_civil).collect()
+    }
+}
+
 /// A rule with its times, in wall-clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence {
@@ -35,21 +73,9 @@ pub struct Recurrence {
 }
 
 impl Recurrence {
-    /// Expands a rule, such as `FREQ=MONTHLY;BYDAY=1MO`, from `starts` on, to the year 2100. `starts` is one of its times only if it fits
-    /// the rule. Its `UNTIL` is read as wall-clock time, with or without `Z`; a mere date means its end.
+    /// Expands a rule from `starts` on, as [`Rule::read`] reads it, to the year 2100.
     pub fn new(rule: &str, starts: DateTime) -> Result<Self, RecurrenceError> {
-        let rule = rule.trim().trim_start_matches("RRULE:").to_ascii_uppercase();
-        let begin = civil_to_chrono(starts).ok_or(RecurrenceError::Never)?;
-        if rule.contains("FREQ=MINUTELY") || rule.contains("FREQ=SECONDLY") {
-            return Err(RecurrenceError::TooFine);
-        }
-        let whole = with_until_in_utc(&rule);
-        let until = whole.split(';').find_map(|part| part.strip_prefix("UNTIL="));
-        if until.and_then(|text| DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()).is_some_and(|until| until < starts) {
-            return Err(RecurrenceError::Never);
-        }
-        let parsed: rrule::RRule<rrule::Unvalidated> = whole.parse()?;
-        let set = parsed.build(begin)?.limit();
+        let Rule { text, set } = Rule::read(rule, starts)?;
         let mut times = Vec::new();
         for time in &set {
             let Some(time) = chrono_to_civil(&time) else { break };
@@ -64,7 +90,7 @@ impl Recurrence {
         if times.is_empty() {
             return Err(RecurrenceError::Never);
         }
-        Ok(Self { rule, starts, times: times.into() })
+        Ok(Self { rule: text, starts, times: times.into() })
     }
 
     /// The rule, in capitals.
