@@ -17,7 +17,7 @@ mod plan;
 mod tests;
 
 pub use advance::{Advance, Begun, Said, StepPage, Turned, advance, hurried, waiting};
-pub use begin::{Message, is_going, is_outlived, messages, to_begin_again};
+pub use begin::{Message, RoutedTo, is_outlived, messages, routed_again, to_begin_again};
 pub use plan::{DIRECT_DELAY_SECONDS, Duty, Plan, Turns};
 
 /// Most runs of one incident; policies that name each other in a ring end here, and then in the last resort.

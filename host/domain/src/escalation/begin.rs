@@ -1,7 +1,7 @@
 //! How an escalation begins: routed to, called by a step, or begun again because nobody answers any more. The router, the escalation and
 //! the simulation share it.
 
-use super::{Begun, Duty, Run, RunState, StepPage, Target};
+use super::{Begun, Duty, Run, RunState, StepPage, Target, Urgency};
 use crate::contact::Contact;
 use crate::id::{IncidentId, RunId, UserId};
 use crate::installation::Installation;
@@ -40,8 +40,40 @@ impl Duty<'_> {
     }
 }
 
+/// What it means for an incident to be sent to a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutedTo {
+    /// For the timeline.
+    pub text: String,
+    /// The (canonical) target to which an escalation begins.
+    pub begins: Option<Target>,
+    /// An escalation to it goes on already, so that nothing begins.
+    pub goes_on: bool,
+}
+
+impl Duty<'_> {
+    /// Sends an incident with these runs to a destination: only a page begins an escalation, and only if none goes on there.
+    pub fn routed(&self, runs: &[Run], target: &Target, urgency: Urgency, why: &str) -> RoutedTo {
+        let canonical = self.canonical(target);
+        let pages = urgency == Urgency::Page;
+        let goes_on = pages && is_going(runs, &canonical);
+        let text = match urgency {
+            Urgency::Page if goes_on => format!("Routed to {target} {why} (its escalation goes on)"),
+            Urgency::Page => format!("Routed to {target} {why}"),
+            Urgency::Ticket => format!("Routed to {target} as a ticket, which wakes nobody, {why}"),
+            Urgency::Quiet => format!("Routed to {target} for the record only, which pages nobody, {why}"),
+        };
+        RoutedTo { text, begins: (pages && !goes_on).then_some(canonical), goes_on }
+    }
+}
+
+/// What is said where the run's target begins again, see [`to_begin_again`].
+pub fn routed_again(run: &Run) -> String {
+    format!("Routed to {} again: nobody answers for it any more", run.target)
+}
+
 /// Whether an escalation to this (canonical) target is going on.
-pub fn is_going(runs: &[Run], target: &Target) -> bool {
+pub(super) fn is_going(runs: &[Run], target: &Target) -> bool {
     runs.iter().any(|r| r.state == RunState::Active && r.ask.is_none() && !r.last_resort && r.target == *target)
 }
 

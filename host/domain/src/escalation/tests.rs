@@ -100,6 +100,27 @@ fn run(id: u64, target: Target, next_at: Millis) -> Run {
     }
 }
 
+/// The router and the simulation both ask this. Planted bug: a ticket began an escalation, and woke somebody.
+#[test]
+fn only_a_page_begins_an_escalation_and_only_one_for_a_target() {
+    let installation = installation(vec![user("alice", 1, false)], vec![policy("primary", 0, 0, vec![(0, vec![person("alice")])])]);
+    let duty = Duty { installation: &installation, overrides: &[], now: Millis(0) };
+    let (team, policy) = (Target::Team("shop".into()), Target::Policy("primary".into()));
+    let routed = duty.routed(&[], &team, Urgency::Page, "by hand");
+    assert_eq!(routed, RoutedTo { text: "Routed to team shop by hand".into(), begins: Some(policy.clone()), goes_on: false });
+    let going = [run(1, policy.clone(), Millis(0))];
+    let routed = duty.routed(&going, &team, Urgency::Page, "by hand");
+    let text = "Routed to team shop by hand (its escalation goes on)".to_owned();
+    assert_eq!(routed, RoutedTo { text, begins: None, goes_on: true }, "the team's policy is the one that goes on");
+    for (urgency, words) in
+        [(Urgency::Ticket, "as a ticket, which wakes nobody,"), (Urgency::Quiet, "for the record only, which pages nobody,")]
+    {
+        let text = format!("Routed to policy primary {words} by hand");
+        assert_eq!(duty.routed(&going, &policy, urgency, "by hand"), RoutedTo { text, begins: None, goes_on: false });
+    }
+    assert_eq!(routed_again(&going[0]), "Routed to policy primary again: nobody answers for it any more");
+}
+
 /// Plays an incident that nobody answers, and writes down what happens.
 struct Play {
     installation: Installation,

@@ -6,7 +6,7 @@ use crate::command::{Actor, Command, Subject};
 use crate::contact::Contact;
 use crate::decision::{Decision, Verdict};
 use crate::escalation::{
-    Advance, Duty, Run, RunState, StepPage, Target, Turns, Urgency, advance, is_going, is_outlived, messages, to_begin_again,
+    Advance, Duty, Run, RunState, StepPage, Target, Turns, Urgency, advance, is_outlived, messages, routed_again, to_begin_again,
 };
 use crate::expiry::Availability;
 use crate::id::{AlertId, DecisionId, IncidentId, Revision, RunId, UserId};
@@ -230,23 +230,18 @@ impl<'a> Stage<'a> {
             routes.push(Route { target: Target::Policy(policy), urgency: Urgency::Page, why: "by default".to_owned() });
         }
         for Route { target, urgency, why } in routes {
-            let canonical = self.on_duty(|duty| duty.canonical(&target));
-            let goes_on = self.cases.get(&place).is_some_and(|case| is_going(&case.runs, &canonical));
-            match urgency {
-                Urgency::Page if goes_on => {}
-                Urgency::Page => {
-                    self.tell(place, What::Told(format!("Routed to {target} {why}")));
-                    self.begin(place, canonical, why);
-                }
-                Urgency::Ticket => self.tell(place, What::Told(format!("Routed to {target} as a ticket, which wakes nobody, {why}"))),
-                Urgency::Quiet => {
-                    self.tell(place, What::Told(format!("Routed to {target} for the record only, which pages nobody, {why}")));
-                }
+            let runs = self.cases.get(&place).map_or(&[][..], |case| &case.runs);
+            let routed = self.on_duty(|duty| duty.routed(runs, &target, urgency, &why));
+            if !routed.goes_on {
+                self.tell(place, What::Told(routed.text));
+            }
+            if let Some(target) = routed.begins {
+                self.begin(place, target, why);
             }
         }
         let left = self.cases.get(&place).map(|case| to_begin_again(&case.runs, 0)).unwrap_or_default();
         for run in left {
-            self.tell(place, What::Told(format!("Routed to {} again: nobody answers for it any more", run.target)));
+            self.tell(place, What::Told(routed_again(&run)));
             self.begin(place, run.target, run.reason);
         }
         if let Some(case) = self.cases.get_mut(&place) {

@@ -4,7 +4,7 @@ use super::decide::{Chosen, Routed, exists};
 use crate::house::line;
 use domain::alert::{Severity, Status};
 use domain::care::{Answer, Asked};
-use domain::escalation::{Duty, Run, RunState, Target, Urgency, is_going, is_outlived, to_begin_again, waiting};
+use domain::escalation::{Duty, Run, RunState, Target, is_outlived, routed_again, to_begin_again, waiting};
 use domain::id::TeamId;
 use domain::incident::Incident;
 use domain::installation::Installation;
@@ -129,19 +129,12 @@ impl<'a> Start<'a> {
 
     fn go(&mut self, chosen: &Chosen) -> Result<(), StoreError> {
         let Chosen { target, urgency, why, cause } = chosen;
-        let canonical = self.duty.canonical(target);
-        let goes_on = *urgency == Urgency::Page && is_going(&self.runs, &canonical);
-        let text = match urgency {
-            _ if goes_on => format!("Routed to {target} {why} (its escalation goes on)"),
-            Urgency::Page => format!("Routed to {target} {why}"),
-            Urgency::Ticket => format!("Routed to {target} as a ticket, which wakes nobody, {why}"),
-            Urgency::Quiet => format!("Routed to {target} for the record only, which pages nobody, {why}"),
-        };
-        if !self.aside || (*urgency == Urgency::Page && !goes_on) {
-            self.say(LineKind::Routed, &text, cause.clone())?;
+        let routed = self.duty.routed(&self.runs, target, *urgency, why);
+        if !self.aside || routed.begins.is_some() {
+            self.say(LineKind::Routed, &routed.text, cause.clone())?;
         }
-        if *urgency == Urgency::Page && !goes_on {
-            self.run(canonical, why.clone(), cause.clone(), None)?;
+        if let Some(target) = routed.begins {
+            self.run(target, why.clone(), cause.clone(), None)?;
         }
         Ok(())
     }
@@ -151,7 +144,7 @@ impl<'a> Start<'a> {
         // What it was rerouted away from stays stopped.
         let since = self.incident.care.destination.as_ref().map_or(0, |destination| destination.epoch);
         for run in to_begin_again(&self.runs, since) {
-            self.say(LineKind::Routed, &format!("Routed to {} again: nobody answers for it any more", run.target), run.cause.clone())?;
+            self.say(LineKind::Routed, &routed_again(&run), run.cause.clone())?;
             self.run(run.target, run.reason, run.cause, None)?;
         }
         Ok(())
