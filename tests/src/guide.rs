@@ -1,7 +1,7 @@
 //! A guide of the documentation, run block by block: its files are written, its commands run in order, and what they print is compared.
 //!
-//! The info string of a block says what it is: `sh` is run, `sh background` goes on until the guide is over, `sh until` is repeated until it succeeds and
-//! prints what follows; `output` is what the block before printed; `yaml file=NAME` (and `toml`) is written; `yaml fragment=KIND` is part of a document
+//! The info string of a block says what it is: `sh` is run, `sh background` goes on until the guide is over, `sh background again` ends what the
+//! block of the same text began and begins it anew, `sh until` is repeated until it succeeds and prints what follows; `output` is what the block before printed; `yaml file=NAME` (and `toml`) is written; `yaml fragment=KIND` is part of a document
 //! of that kind; `text` is for people alone. In an output `…` stands for any text, and alone on a line for any lines.
 
 use std::fs;
@@ -44,7 +44,8 @@ pub struct Guide {
     environment: Vec<(String, String)>,
     /// What stands on the page, and what stands for it here.
     instead: Vec<(String, String)>,
-    background: Vec<Child>,
+    /// What was begun, by its text.
+    background: Vec<(String, Child)>,
 }
 
 impl Guide {
@@ -69,6 +70,10 @@ impl Guide {
                 ["sh"] => self.run(block, expected),
                 ["sh", "until"] => self.run_until(block, expected),
                 ["sh", "background"] => self.begin(block),
+                ["sh", "background", "again"] => {
+                    self.end(block);
+                    self.begin(block);
+                }
                 ["yaml" | "toml", file] if file.starts_with("file=") => self.write(&file["file=".len()..], &block.text),
                 ["yaml", kind] if kind.starts_with("fragment=") => self.check_fragment(&kind["fragment=".len()..], block),
                 ["output"] => assert!(place > 0 && blocks[place - 1].info.starts_with("sh"), "line {}: the output of what?", block.line),
@@ -98,7 +103,15 @@ impl Guide {
         let text = format!("exec {}", block.text);
         let mut command = self.shell(&text);
         let child = command.process_group(0).stdout(log.try_clone().expect("a log")).stderr(log).spawn();
-        self.background.push(child.unwrap_or_else(|e| panic!("line {}: {e}", block.line)));
+        self.background.push((block.text.clone(), child.unwrap_or_else(|e| panic!("line {}: {e}", block.line))));
+    }
+
+    fn end(&mut self, block: &Block) {
+        let begun = self.background.iter().position(|(text, _)| *text == block.text);
+        let begun = begun.unwrap_or_else(|| panic!("line {}: no block before it began this", block.line));
+        let (_, mut child) = self.background.remove(begun);
+        let ended = child.kill().and_then(|()| child.wait());
+        ended.unwrap_or_else(|e| panic!("line {}: what was begun cannot be ended: {e}", block.line));
     }
 
     fn run(&self, block: &Block, expected: Option<&str>) {
@@ -156,7 +169,7 @@ impl Guide {
 
 impl Drop for Guide {
     fn drop(&mut self) {
-        for child in &mut self.background {
+        for (_, child) in &mut self.background {
             let _ = child.kill();
             let _ = child.wait();
         }
