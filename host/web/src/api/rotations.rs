@@ -53,8 +53,8 @@ async fn with_overrides(app: &App, rotation: &Rotation, from: Millis) -> Result<
     Ok(rows.into_iter().filter(|row| row.is_open() || installation.users.contains_key(&row.user)).collect())
 }
 
-/// Lists who is on call, gaps included; the first and the last are cut to the time that was asked for. Of a time that has passed it shows
-/// the rotation's turns, without overrides that are over.
+/// Lists who is on call, gaps included; the first and the last are cut to the time that was asked for. A time that has passed is reckoned by
+/// the rotation as it is configured now, with the overrides that held then.
 #[utoipa::path(get, path = "/api/v1/rotations/{id}/shifts", tag = "on call", operation_id = "list_shifts",
     params(("id" = String, Path), Span), responses((status = 200, body = ListOf<ShiftShape>)))]
 pub async fn list_shifts(
