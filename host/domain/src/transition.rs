@@ -26,6 +26,7 @@ mod world;
 pub use alert::decide;
 pub use command::{Said, obey};
 pub use hold::{Held, wake_held};
+pub use moving::split_words;
 pub use notice::{RETRIGGER_SECONDS, note, notice_key};
 pub use wake::wake;
 

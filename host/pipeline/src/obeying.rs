@@ -2,12 +2,12 @@
 
 use crate::batch::{Batch, recorded};
 use crate::rows::Wanted;
-use domain::care::Answer;
+use domain::care::{Answer, MOVED_LIMIT};
 use domain::command::{Actor, Command, Message, Operation, Subject};
 use domain::contact::Contact;
 use domain::decision::Outcome;
 use domain::escalation::Target;
-use domain::id::{IncidentId, TeamId, UserId};
+use domain::id::{AlertId, IncidentId, TeamId, UserId};
 use domain::incident::Incident;
 use domain::page::{Outbox, OutboxState, Purpose};
 use domain::time::Millis;
@@ -34,6 +34,11 @@ impl Batch<'_> {
             Some(id) => self.paged_for(id, command)?,
             None => Vec::new(),
         };
+        if let (Operation::Split(chosen, _), Some(id)) = (&command.operation, id)
+            && let Some(said) = self.split_before(id, chosen)?
+        {
+            return Ok(said);
+        }
         let splits = matches!(command.operation, Operation::Split(..));
         let (alert, incident) = if splits { self.rows.fresh()? } else { Default::default() };
         let wanted = Wanted { team: &owner, entity: None, key: None, incident: id, threshold: None };
@@ -53,6 +58,25 @@ impl Batch<'_> {
         }
         self.rows.give_back(&owner, None, taken, change);
         Ok(said)
+    }
+
+    /// What was answered when these alerts were split off from the incident before, if they were: whoever asks again, because the answer was
+    /// lost on its way, is told the same.
+    fn split_before(&mut self, id: IncidentId, chosen: &[AlertId]) -> Result<Option<Said>, StoreError> {
+        if chosen.is_empty() || chosen.len() > MOVED_LIMIT as usize {
+            return Ok(None);
+        }
+        let mut made = None;
+        for alert in chosen {
+            let on = self.rows.incident_of(*alert)?;
+            if on.is_none() || on == Some(id) || made.is_some_and(|made| Some(made) != on) {
+                return Ok(None);
+            }
+            made = on;
+        }
+        let Some(made) = made else { return Ok(None) };
+        let was_split = self.rows.incident(made)?.is_some_and(|incident| incident.care.split_from == Some(id));
+        Ok(was_split.then(|| Said::Done(transition::split_words(chosen.len(), id, made))))
     }
 
     /// For whose call for help the actor was paged: those that name a policy, a rotation or a team, which may have meant them.

@@ -191,6 +191,12 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
+    /// The incident that an alert is on, as this transaction has left it so far.
+    pub fn incident_of(&mut self, alert: AlertId) -> Result<Option<IncidentId>, StoreError> {
+        self.write_alerts()?;
+        Ok(self.tx.alert_by_id(alert)?.and_then(|state| state.incident))
+    }
+
     /// An incident as this transaction has left it so far.
     pub fn incident(&mut self, id: IncidentId) -> Result<Option<&Incident>, StoreError> {
         if !self.incidents.contains_key(&id) {

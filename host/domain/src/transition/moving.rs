@@ -12,6 +12,12 @@ use crate::timeline::LineKind;
 /// Longest title that a person gives, in bytes.
 const TITLE_LIMIT_BYTES: usize = 1024;
 
+/// What is answered to a split, the first time and each time that it is asked for again.
+pub fn split_words(count: usize, id: IncidentId, new: IncidentId) -> String {
+    let alerts = if count == 1 { "1 alert".to_owned() } else { format!("{count} alerts") };
+    format!("{alerts} of incident {id} {} incident {new} now", if count == 1 { "is" } else { "are" })
+}
+
 impl Transition<'_> {
     /// Moves all alerts of `id` to `target` and closes it; what recovers or comes under its key later finds `target`.
     pub(super) fn merge(&mut self, id: IncidentId, actor: &Actor, target: IncidentId) -> Said {
@@ -129,7 +135,7 @@ impl Transition<'_> {
         } else {
             self.settle_severity(id, actor);
         }
-        Said::Done(format!("{alerts} of incident {id} {} incident {new} now", if count == 1 { "is" } else { "are" }))
+        Said::Done(split_words(count, id, new))
     }
 
     fn splittable(&self, id: IncidentId, chosen: &[AlertId]) -> Result<(), String> {
