@@ -117,7 +117,9 @@ fn number(user: &UserId, key: &str, incidents: &[IncidentId]) -> u64 {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    incidents.iter().for_each(|id| hash.update(id.0.to_be_bytes()));
+    for id in incidents {
+        hash.update(id.0.to_be_bytes());
+    }
     let (mut first, digest) = ([0; 8], hash.finalize());
     first.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(first)

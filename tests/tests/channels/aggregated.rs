@@ -62,7 +62,7 @@ fn a_reply_to_a_mail_about_three_acknowledges_all() {
     let mut story = Story::with(Setting { documents, ..Setting::default() });
     three_break(&mut story);
     let mails = story.mail.to("alice@example.org");
-    let about_all = mails.iter().map(|mail| mail.readable()).find(|mail| mail.contains("[reveille:Acknowledge-all-3:"));
+    let about_all = mails.iter().map(reveille_tests::mail::Received::readable).find(|mail| mail.contains("[reveille:Acknowledge-all-3:"));
     let mark = about_all.as_ref().and_then(|mail| mail.lines().find(|line| line.starts_with("[reveille:"))).expect("a mark").to_owned();
     let url = address(&story);
     let letter =

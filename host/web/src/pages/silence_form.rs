@@ -231,9 +231,9 @@ async fn fill(app: &App, caller: &Principal, id: u64, form: &mut SilenceForm) ->
         alerts.iter().filter(|alert| alert.status != Status::Resolved).map(|alert| alert.entity.clone()).collect();
     let entities = if firing.is_empty() { alerts.iter().map(|alert| alert.entity.clone()).collect() } else { firing };
     let entities: Vec<String> = entities.into_iter().collect();
-    let of_service = || incident.service.as_ref().and_then(|service| exactly("service", &[service.to_string()]));
+    let of_service = || incident.service.as_ref().and_then(|service| exactly("service", &[service.clone()]));
     form.matchers = exactly("entity", &entities).or_else(of_service).map(|matcher| matcher.to_string()).unwrap_or_default();
-    form.team = incident.team.0.clone();
+    form.team.clone_from(&incident.team.0);
     form.incident = id.to_string();
     Ok(())
 }
@@ -260,7 +260,7 @@ async fn show(
     let foreign = incident.as_ref().filter(|incident| !caller.may(Action::Change, &incident.team));
     let foreign =
         foreign.map(|incident| format!("This incident is of the team {}: only its members may silence its alerts.", incident.team));
-    let wider = incident.as_ref().and_then(|incident| exactly("service", &[incident.service.as_ref()?.to_string()]));
+    let wider = incident.as_ref().and_then(|incident| exactly("service", &[incident.service.as_ref()?.clone()]));
     let wider = wider.map(|matcher| matcher.to_string()).filter(|wider| !form.matchers.contains(wider.as_str()));
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = FormPage {
