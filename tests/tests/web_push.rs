@@ -250,8 +250,7 @@ fn the_page_says_what_it_can_and_the_worker_shows_what_arrives() {
     setup.ring(&session, 1, "My phone");
     database_is_down(&mut setup.story);
     let message = setup.service.with(|service| service.woken.last().unwrap().shown.clone());
-    phone.hand_on(&origin, &message);
-    let shown = phone.notification();
+    let shown = phone.hand_on(&origin, &message);
     assert_eq!((shown["title"].as_str(), shown["tag"].as_str()), (Some("CRITICAL Database is down"), Some("incident-1")));
     assert_eq!((shown["actions"][0].as_str(), shown["actions"][1].as_str()), (Some("Acknowledge"), Some("Resolve")));
     assert_eq!(shown["url"], message["url"], "a tap opens the message's link");
