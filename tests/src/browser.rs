@@ -74,19 +74,18 @@ impl Browser {
         self.devtools("Browser.grantPermissions", json!({ "origin": origin, "permissions": ["notifications"] }));
     }
 
-    /// Hands a message to the service worker of an origin, as the browser does with what it opened.
-    pub fn hand_on(&self, origin: &str, message: &Value) {
+    /// Hands a message to the service worker of an origin, as the browser does with what it opened; gives the notification that is shown. The
+    /// driver drops what comes before it knows of the worker, so it is handed on until it is shown: it has a tag, and takes its own place.
+    pub fn hand_on(&self, origin: &str, message: &Value) -> Value {
         self.devtools("ServiceWorker.enable", json!({}));
         // The first worker of a profile.
         let asked = json!({ "origin": origin, "registrationId": "0", "data": message.to_string() });
-        self.devtools("ServiceWorker.deliverPushMessage", asked);
-    }
-
-    /// The notification that is shown, once there is one.
-    pub fn notification(&self) -> Value {
         let script = "return navigator.serviceWorker.ready.then((worker) => worker.getNotifications()).then((all) => all.map((one) => \
             ({ title: one.title, body: one.body, tag: one.tag, url: one.data.url, actions: one.actions.map((action) => action.title) })))";
-        crate::peers::wait_for("a notification", 10, || self.script(script).as_array().and_then(|all| all.first().cloned()))
+        crate::peers::wait_for("a notification", 10, || {
+            self.devtools("ServiceWorker.deliverPushMessage", asked.clone());
+            self.script(script).as_array().and_then(|all| all.first().cloned())
+        })
     }
 
     fn devtools(&self, cmd: &str, params: Value) {

@@ -58,7 +58,9 @@ impl Keys {
 fn derive(salt: &[u8], from: &[u8], info: &[u8], length: usize) -> Vec<u8> {
     let mac = |key: &[u8], text: &[&[u8]]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
-        text.iter().for_each(|part| mac.update(part));
+        for part in text {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().to_vec()
     };
     let key = mac(salt, &[from]);

@@ -109,8 +109,8 @@ fn database_is_down(story: &mut Story) {
 }
 
 /// Sealed for her browser and signed by the server that it subscribed to, also after a restart; the button in the notification acts without a
-/// sign-in, and the news takes the notification's place. Planted bugs that this finds: a new key pair at each start; `aud` with the path;
-/// an expiry in milliseconds.
+/// sign-in, and the news takes the notification's place. Planted bug that this finds: a new key pair at each
+/// start.
 #[test]
 fn a_browser_wakes_her_and_its_button_acknowledges() {
     let mut setup = set_up(CHANNEL, true);
@@ -167,7 +167,8 @@ fn a_browser_that_is_gone_makes_her_phone_ring_at_once() {
     assert!(!session.page(&setup.story).contains("Does not ring any more"));
 }
 
-/// Two browsers; one is gone, one rings: that is enough. Then she takes it away, and it is silent.
+/// Two browsers; one is gone, one rings: that is enough. Then she takes it away, and it is silent. Planted bug that this finds: the worst
+/// result taken for the whole.
 #[test]
 fn one_browser_that_rings_is_enough() {
     let mut setup = set_up(CHANNEL, true);
@@ -249,8 +250,7 @@ fn the_page_says_what_it_can_and_the_worker_shows_what_arrives() {
     setup.ring(&session, 1, "My phone");
     database_is_down(&mut setup.story);
     let message = setup.service.with(|service| service.woken.last().unwrap().shown.clone());
-    phone.hand_on(&origin, &message);
-    let shown = phone.notification();
+    let shown = phone.hand_on(&origin, &message);
     assert_eq!((shown["title"].as_str(), shown["tag"].as_str()), (Some("CRITICAL Database is down"), Some("incident-1")));
     assert_eq!((shown["actions"][0].as_str(), shown["actions"][1].as_str()), (Some("Acknowledge"), Some("Resolve")));
     assert_eq!(shown["url"], message["url"], "a tap opens the message's link");

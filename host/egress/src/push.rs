@@ -176,8 +176,8 @@ mod tests {
     const THEIRS: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
     const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
-    /// RFC 8291, section 5 and appendix A: their keys, their salt, and their result. Planted bugs that this finds: the two public keys
-    /// in the other order; the delimiter of a record that is not the last.
+    /// RFC 8291, section 5 and appendix A: their keys, their salt, and their result. Planted bug that this finds: the two public keys
+    /// in the other order.
     #[test]
     fn the_example_of_rfc_8291() {
         let shared = bytes("kyrL1jIIOHEzg3sM2ZWRHDRB62YACZhhSlknJ672kSs");
@@ -208,7 +208,8 @@ mod tests {
         assert!(seal(b"", &nowhere).unwrap_err().to_string().contains("no point"), "a point beside the curve gives keys away");
     }
 
-    /// RFC 8292, section 2: what is claimed, and a signature by the key that is sent along.
+    /// RFC 8292, section 2: what is claimed, and a signature by the key that is sent along. Planted bug that this finds: an expiry
+    /// in milliseconds.
     #[test]
     fn the_signature_names_the_push_service_and_ends() {
         let key = PushKey::new(&PushKey::generate().unwrap(), "https://reveille.example").unwrap();

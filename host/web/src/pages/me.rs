@@ -179,7 +179,7 @@ fn check(receiver: &PushReceiver) -> Result<(), String> {
     if point.len() != 65 || point.first() != Some(&4) {
         return Err("`p256dh` must be an uncompressed point of P-256, 65 bytes in base64url".to_owned());
     }
-    if bytes(&receiver.auth).len() != 16 { Err("`auth` must be 16 bytes in base64url".to_owned()) } else { Ok(()) }
+    if bytes(&receiver.auth).len() == 16 { Ok(()) } else { Err("`auth` must be 16 bytes in base64url".to_owned()) }
 }
 
 /// Nothing is asked.
