@@ -301,7 +301,7 @@ async fn by_link(app: &App, parts: &mut request::Parts) -> Result<(Principal, In
         LinkFailure::Expired => {
             Problem::gone("The link in a page works for a limited time, and that has passed. Nothing was changed.", remedy)
         }
-        LinkFailure::Broken => Problem::not_found("page link"),
+        LinkFailure::Broken => Problem::not_a_link(),
     })?;
     let installation = app.parts.live.load().installation.clone();
     if !installation.users.contains_key(&link.user) {

@@ -81,6 +81,17 @@ impl Problem {
         )
     }
 
+    /// 404 for a link of a message that was cut, changed or made up.
+    pub fn not_a_link() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:reveille:problem:not-found",
+            "This link does not work",
+            "It is not a whole link of a page: a part may have been lost when it was copied. Nothing was changed.",
+            "Open the link in the message itself, or sign in to see the incident.",
+        )
+    }
+
     /// 405.
     pub fn method_not_allowed() -> Self {
         Self::new(

@@ -18,8 +18,10 @@ use ports::store::IncidentFilter;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-/// Open incidents that are looked at; more than anybody can work on.
-const LOOKED_AT: u32 = 500;
+/// Open incidents that are looked at: so many are counted and paged through.
+const LOOKED_AT: usize = 5_000;
+/// Of them with one question to the store, which gives no more at once.
+const AT_ONCE: u32 = 500;
 /// Rows on a page of open incidents.
 const SHOWN: usize = 100;
 /// Rows on a page of resolved ones.
@@ -38,6 +40,12 @@ pub struct ListQuery {
     #[serde(default)]
     q: String,
     before: Option<u64>,
+    /// Which page of the open ones, from 1.
+    #[serde(default)]
+    page: String,
+    /// `all`: every row that is shown is chosen, for those without JavaScript and those with a thumb.
+    #[serde(default)]
+    choose: String,
 }
 
 struct Choice {
@@ -49,7 +57,30 @@ struct Choice {
 struct Group {
     name: &'static str,
     hint: &'static str,
+    /// All of it, whatever is shown of it here.
+    count: usize,
     rows: Vec<Row>,
+}
+
+/// Where in the open ones a page is.
+struct Pager {
+    first: usize,
+    last: usize,
+    earlier: Option<String>,
+    later: Option<String>,
+}
+
+impl Pager {
+    fn new(query: &ListQuery, page: usize, total: usize) -> Option<Self> {
+        let (before, last) = ((page - 1) * SHOWN, total.min(page * SHOWN));
+        let address = |page: usize| address(query, &[("page", &page.to_string())]);
+        (total > SHOWN).then(|| Self {
+            first: before + 1,
+            last,
+            earlier: (page > 1).then(|| address(page - 1)),
+            later: (last < total).then(|| address(page + 1)),
+        })
+    }
 }
 
 #[derive(Template)]
@@ -59,7 +90,14 @@ struct ListPage {
     resolved: bool,
     groups: Vec<Group>,
     total: usize,
-    hidden: usize,
+    /// There are more than are looked at.
+    and_more: bool,
+    /// What of it is here, when it has more than one page.
+    pager: Option<Pager>,
+    /// Every row is chosen already.
+    chosen: bool,
+    /// This page with every row chosen, or with none.
+    choose: String,
     teams: Vec<Choice>,
     severities: Vec<Choice>,
     mine: bool,
@@ -84,13 +122,19 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let lens = Lens::of(&app, caller.user.as_ref());
     let resolved = query.state == "resolved";
-    let found = incidents(&app, filter(&query, resolved, &caller)?).await?;
+    let found = looked_at(&app, filter(&query, resolved, &caller)?, resolved).await?;
+    let and_more = !resolved && found.len() >= LOOKED_AT;
     let newest = found.iter().map(|incident| incident.id.0).max().unwrap_or(0);
     let oldest = found.last().map(|incident| incident.id.0).filter(|_| resolved && found.len() >= RESOLVED as usize);
     let any = !found.is_empty() || any_ever(&app, &caller).await?;
     let matching = narrow(&app, found, &query, &caller).await?;
     let total = matching.len();
-    let groups = grouped(matching, resolved, &lens, &caller);
+    let page = page_of(&query.page, total).min(if resolved { 1 } else { usize::MAX });
+    let groups = grouped(matching, resolved, page, &lens, &caller);
+    let chosen = query.choose == "all";
+    let here = page.to_string();
+    let mut this = vec![("page", here.as_str())];
+    this.extend((!chosen).then_some(("choose", "all")));
     let filtered = [&query.team, &query.severity, &query.mine, &query.q].iter().any(|text| !text.is_empty());
     let title = if resolved { "Resolved incidents" } else { "Open incidents" };
     let path = uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
@@ -98,13 +142,16 @@ pub async fn list(
         frame: Frame::of(&app, &headers, &caller, Here::Incidents, title, path),
         resolved,
         many: groups.iter().flat_map(|group| &group.rows).any(|row| row.status.open && row.may_change),
-        hidden: total - groups.iter().map(|group| group.rows.len()).sum::<usize>(),
+        pager: Pager::new(&query, page, total).filter(|_| !resolved),
+        choose: address(&query, &this),
+        chosen,
         groups,
         total,
+        and_more,
         teams: team_choices(&lens, &caller, &query.team),
         severities: severity_choices(&query.severity),
         mine: !query.mine.is_empty(),
-        older: oldest.map(|id| older_address(&query, id)),
+        older: oldest.map(|id| address(&query, &[("before", &id.to_string())])),
         q: query.q,
         filtered,
         seen: newest,
@@ -125,8 +172,27 @@ fn filter(query: &ListQuery, resolved: bool, caller: &Principal) -> Result<Incid
         open: Some(!resolved),
         teams,
         before: query.before.filter(|_| resolved).map(IncidentId),
-        limit: if resolved { RESOLVED } else { LOOKED_AT },
+        limit: if resolved { RESOLVED } else { AT_ONCE },
     })
+}
+
+/// What the store has of them: one page of the resolved ones, of the open ones all that are looked at.
+async fn looked_at(app: &App, mut filter: IncidentFilter, resolved: bool) -> Result<Vec<Incident>, Problem> {
+    let mut all: Vec<Incident> = Vec::new();
+    loop {
+        let found = incidents(app, filter.clone()).await?;
+        let ended = resolved || found.len() < filter.limit as usize;
+        all.extend(found);
+        if ended || all.len() >= LOOKED_AT {
+            return Ok(all);
+        }
+        filter.before = all.last().map(|incident| incident.id);
+    }
+}
+
+/// The page that was asked for, as far as there is one.
+fn page_of(asked: &str, total: usize) -> usize {
+    asked.parse().unwrap_or(1).clamp(1, total.div_ceil(SHOWN).max(1))
 }
 
 async fn any_ever(app: &App, caller: &Principal) -> Result<bool, Problem> {
@@ -170,22 +236,22 @@ async fn paged(app: &App, ids: Vec<IncidentId>, user: UserId) -> Result<BTreeSet
     Ok(app.parts.store.view(job).await?)
 }
 
-/// Unanswered ones first, the worst and oldest on top.
-fn grouped(mut found: Vec<Incident>, resolved: bool, lens: &Lens, caller: &Principal) -> Vec<Group> {
+/// Unanswered ones first, the worst and oldest on top. Counts are of all, rows of one page.
+fn grouped(mut found: Vec<Incident>, resolved: bool, page: usize, lens: &Lens, caller: &Principal) -> Vec<Group> {
     if !resolved {
         found.sort_by_key(|incident| (incident.status != Status::Firing, std::cmp::Reverse(incident.severity), incident.opened_at));
     }
-    found.truncate(SHOWN);
-    let rows = |status: Status| {
-        found.iter().filter(|incident| incident.status == status).map(|incident| Row::new(incident, lens, caller)).collect()
+    let here: Vec<&Incident> = found.iter().skip((page - 1) * SHOWN).take(SHOWN).collect();
+    let group = |name, hint, status: Status| Group {
+        name,
+        hint,
+        count: found.iter().filter(|incident| incident.status == status).count(),
+        rows: here.iter().filter(|incident| incident.status == status).map(|incident| Row::new(incident, lens, caller)).collect(),
     };
     let groups = if resolved {
-        vec![Group { name: "Resolved", hint: "newest first", rows: rows(Status::Resolved) }]
+        vec![group("Resolved", "newest first", Status::Resolved)]
     } else {
-        vec![
-            Group { name: "Needs an answer", hint: "worst first", rows: rows(Status::Firing) },
-            Group { name: "Being worked on", hint: "acknowledged", rows: rows(Status::Acknowledged) },
-        ]
+        vec![group("Needs an answer", "worst first", Status::Firing), group("Being worked on", "acknowledged", Status::Acknowledged)]
     };
     groups.into_iter().filter(|group| !group.rows.is_empty()).collect()
 }
@@ -211,16 +277,11 @@ fn severity_choices(chosen: &str) -> Vec<Choice> {
         .collect()
 }
 
-fn older_address(query: &ListQuery, before: u64) -> String {
-    let before = before.to_string();
-    let fields = [
-        ("state", "resolved"),
-        ("team", &query.team),
-        ("severity", &query.severity),
-        ("mine", &query.mine),
-        ("q", &query.q),
-        ("before", &before),
-    ];
-    let kept: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+/// The list with the same filter, elsewhere in it.
+fn address(query: &ListQuery, more: &[(&str, &str)]) -> String {
+    let fields =
+        [("state", &query.state), ("team", &query.team), ("severity", &query.severity), ("mine", &query.mine), ("q", &query.q)];
+    let fields = fields.into_iter().map(|(name, value)| (name, value.as_str()));
+    let kept: Vec<_> = fields.chain(more.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
     format!("/?{}", serde_urlencoded::to_string(kept).unwrap_or_default())
 }

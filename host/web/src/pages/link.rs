@@ -12,7 +12,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::command::Operation;
 use domain::incident::Incident;
@@ -35,14 +35,54 @@ struct LinkPage {
     /// Whether they are among those on it.
     mine: bool,
     snoozed_until: Option<Moment>,
-    /// They were asked to help and have not answered.
-    asks_me: bool,
     days: Vec<Day>,
+    /// What can be done, the thing that the message's link named first.
+    doings: Vec<Doing>,
+    /// What that link named, in words; nothing has been done yet.
+    wanted: Option<&'static str>,
+}
+
+/// A button.
+struct Doing {
+    /// The last part of its address.
+    path: &'static str,
+    label: String,
+}
+
+/// The buttons, the large one first: what the link in the message named (`wanted`, the last part of its address), as far as that can
+/// be done; else the answer that is missing.
+fn doings(head: &Head, mine: bool, asks_me: bool, wanted: &str) -> Vec<Doing> {
+    let doing = |path, label: &str| Doing { path, label: label.to_owned() };
+    let mut list = Vec::new();
+    if !mine {
+        list.push(doing("acknowledge", if head.status.firing { "Acknowledge" } else { "Join" }));
+    }
+    list.push(doing("resolve", "Resolve"));
+    if wanted == "snooze" {
+        list.push(doing("snooze", &format!("Snooze {SNOOZE_MINUTES} min")));
+    }
+    if asks_me {
+        list.push(doing("decline", "I cannot help"));
+    }
+    // Stable: whatever else there is keeps its place.
+    list.sort_by_key(|doing| doing.path != wanted);
+    list
+}
+
+/// What a link asks to have done beyond an acknowledgement.
+fn wanted_words(path: &str) -> Option<&'static str> {
+    match path {
+        "resolve" => Some("resolve it"),
+        "snooze" => Some("snooze it"),
+        "decline" => Some("say that you cannot help"),
+        _ => None,
+    }
 }
 
 pub async fn show(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
     Caller(caller): Caller,
     TheIncident(incident): TheIncident,
     by: ByLink,
@@ -52,13 +92,20 @@ pub async fn show(
     }
     let lens = Lens::of(&app, caller.user.as_ref());
     let whole = Whole::read(&app, &incident).await?;
+    let head = Head::new(&incident, &whole.alerts, &whole.runs, &whole.pages, &lens);
+    let mine = caller.user.as_ref().is_some_and(|user| incident.responders.contains(user));
+    let asks_me = asks(&incident, &caller);
+    let wanted = uri.path().rsplit('/').next().unwrap_or_default();
+    let doings = doings(&head, mine, asks_me, wanted);
+    let first = doings.first().filter(|first| first.path == wanted).map(|first| first.path);
     render(&LinkPage {
         frame: Frame::bare(&app, &headers, domain::alert::cut(&incident.title, 80)),
-        head: Head::new(&incident, &whole.alerts, &whole.runs, &whole.pages, &lens),
+        doings,
+        wanted: first.and_then(wanted_words),
+        head,
         token: by.token,
         name: caller.user.as_ref().map(|user| lens.name(user)).unwrap_or_default(),
-        mine: caller.user.as_ref().is_some_and(|user| incident.responders.contains(user)),
-        asks_me: asks(&incident, &caller),
+        mine,
         snoozed_until: incident.care.snoozed_until.map(|at| lens.moment(at)),
         days: story(&whole.lines, LINES, &lens),
     })
