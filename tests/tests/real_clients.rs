@@ -3,11 +3,10 @@
 #![allow(clippy::unwrap_used)] // An unwrap that fails is a failed story.
 
 use reveille_tests::peers::{Peer, wait_for};
-use reveille_tests::place::{free_port, plugins, root};
+use reveille_tests::place::{free_port, root};
 use reveille_tests::server::Options;
 use reveille_tests::story::{Setting, Story};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;

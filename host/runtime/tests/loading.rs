@@ -5,7 +5,6 @@ mod house;
 use domain::decision::Stage;
 use house::{House, MISCHIEF_ASKS, MISCHIEF_HOOKS, doing, full_alert, said};
 use ports::PluginHost;
-use sha2::{Digest, Sha256};
 use std::fs;
 
 fn refusal(guest: &str, hooks: &str, stage: Stage, more: &str) -> String {
