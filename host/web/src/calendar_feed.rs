@@ -127,6 +127,8 @@ fn text(subject: &Subject, sees: &Teams, overrides: &[Override], installation: &
     let (from, until) = (now.plus_millis(-BACK_MS), now.plus_millis(AHEAD_MS));
     let mut calendar = Calendar::new();
     calendar.name(&format!("On call: {subject}")).description("Shifts of Reveille");
+    // The library has put its own name there, and RFC 5545 wants exactly one.
+    calendar.properties.retain(|property| property.key() != "PRODID");
     calendar.append_property(Property::new("PRODID", "-//Reveille//on call//EN"));
     calendar.append_property(Property::new("REFRESH-INTERVAL", "PT1H").add_parameter("VALUE", "DURATION").done());
     for rotation in installation.rotations.values().filter(|rotation| sees.holds(&rotation.team)) {
@@ -166,4 +168,46 @@ fn event(rotation: &Rotation, shift: &Shift, installation: &Installation, now: M
 
 fn at(at: Millis) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(at.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::schedule::Turn;
+    use std::collections::BTreeMap;
+
+    /// The names of the properties between `BEGIN` and `END` of each component, without those of components within.
+    fn components(text: &str) -> Vec<(String, BTreeMap<String, usize>)> {
+        let (mut open, mut done) = (Vec::new(), Vec::new());
+        // A line that begins with a space goes on with the one before.
+        for line in text.lines().filter(|line| !line.starts_with(' ')) {
+            let (name, value) = line.split_once(':').expect("name and value");
+            match name {
+                "BEGIN" => open.push((value.to_owned(), BTreeMap::new())),
+                "END" => done.push(open.pop().expect("it began")),
+                _ => {
+                    let name = name.split(';').next().unwrap_or(name).to_owned();
+                    *open.last_mut().expect("it is within something").1.entry(name).or_default() += 1;
+                }
+            }
+        }
+        done
+    }
+
+    /// RFC 5545, 3.6 and 3.6.1: what must be there, and what may be there once only. Seen red with: our PRODID beside the library's.
+    #[test]
+    fn what_may_stand_once_stands_once() {
+        let starts = "2026-01-05T09:00".parse().expect("a time");
+        let rotation = Rotation::simple("shop".into(), "shop".into(), vec!["alice".into()], "Europe/Rome".into(), Turn::Weeks(1), starts);
+        let installation = Installation { rotations: [(rotation.id.clone(), rotation)].into(), ..Installation::default() };
+        let now = Millis(1_772_409_600_000);
+        let text = text(&Subject::Team("shop".into()), &Teams::All, &[], &installation, now).expect("a calendar");
+        let all = components(&text);
+        assert!(all.iter().any(|(kind, _)| kind == "VEVENT") && all.last().is_some_and(|(kind, _)| kind == "VCALENDAR"), "{text}");
+        for (kind, counts) in all {
+            let required: &[&str] = if kind == "VCALENDAR" { &["PRODID", "VERSION"] } else { &["UID", "DTSTAMP", "DTSTART"] };
+            assert!(required.iter().all(|name| counts.get(*name) == Some(&1)), "{kind}: {counts:?}");
+            assert!(counts.values().all(|count| *count == 1), "{kind}: {counts:?}");
+        }
+    }
 }

@@ -123,7 +123,9 @@ pub fn advance(run: &Run, incident: &Incident, runs: &[Run], duty: &Duty<'_>, tu
     for index in from..steps {
         let (step, number) = (&plan.steps[index], index as u32 + 1);
         if !duty.holds(step, weight) {
-            out.say(LineKind::StepSkipped, format!("Step {number} of {} skipped: it is for {}", plan.name, step.when.words()));
+            // Said, because the delay of the next step does not begin anew: who reads two steps at one instant should see why.
+            let next = if index + 1 < steps { format!("; step {} comes at once", number + 1) } else { String::new() };
+            out.say(LineKind::StepSkipped, format!("Step {number} of {} skipped: it is for {}{next}", plan.name, step.when.words()));
             continue;
         }
         let reach = duty.reach(&run.target, index, step, weight, turns);

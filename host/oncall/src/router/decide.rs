@@ -7,6 +7,7 @@ use domain::alert::{Alert, Status};
 use domain::care::Destination as Rerouted;
 use domain::decision::Stage;
 use domain::escalation::{Destination, Target, Urgency};
+use domain::heartbeat;
 use domain::incident::Incident;
 use domain::installation::{Installation, OnFailure};
 use domain::timeline::Cause;
@@ -51,6 +52,15 @@ fn default(seen: &Incident, installation: &Installation, why: &str) -> Chosen {
     Chosen { target: Target::Policy(policy.clone()), urgency: Urgency::Page, why: format!("by default: {why}"), cause: None }
 }
 
+/// Why an incident goes to the default policy without a plugin being asked: a heartbeat's has no pipeline, so that nothing need have failed.
+fn why_unasked(seen: &Incident, installation: &Installation) -> String {
+    match &seen.integration {
+        Some(id) if heartbeat::of_sender(id).is_some() => format!("it is a heartbeat of team {}", seen.team),
+        Some(id) if !installation.integrations.contains_key(id) => format!("its integration {id} is not configured any more"),
+        _ => "a stage before it failed".to_owned(),
+    }
+}
+
 /// Asks the plugins of the incident's pipeline in order; the first with an opinion decides. Blocking.
 pub fn decide(instances: &mut Instances, snapshot: &Snapshot, view: IncidentView) -> Routed {
     let installation = &snapshot.installation;
@@ -66,7 +76,8 @@ pub fn decide(instances: &mut Instances, snapshot: &Snapshot, view: IncidentView
         return Routed::by_default(seen, installation, "it is about Reveille itself");
     }
     if seen.default_route {
-        return Routed::by_default(seen, installation, "a stage before it failed");
+        let why = why_unasked(&seen, installation);
+        return Routed::by_default(seen, installation, &why);
     }
     let mut routed = Routed { seen, chosen: Vec::new(), failed: Vec::new() };
     let mut wants_default = false;
