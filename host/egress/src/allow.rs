@@ -63,42 +63,17 @@ pub(crate) async fn checked(resolver: &dyn Resolve, host: &str, shown: &str, tru
         return Err(EgressError::Refused(format!("{shown} has more than {ADDRESSES_LIMIT} addresses")));
     }
     for address in &addresses {
-        judge(*address, literal.is_some(), shown, trust)?;
+        let fix = match classify(*address) {
+            Class::Public => continue,
+            Class::Private(_) if trust.private => continue,
+            Class::Metadata if trust.private && literal.is_some() => continue,
+            Class::Private(what) => format!("is {what}: set `private = true` on its [[egress.allow]] in reveille.toml if that is meant"),
+            Class::Metadata => "hands out a machine's credentials, and is allowed only by its own address with `private = true`".to_owned(),
+            Class::Never(what) => format!("is {what} and can never be sent to"),
+        };
+        return Err(EgressError::Refused(format!("sending to {shown} is not allowed: its address {address} {fix}")));
     }
     Ok(addresses)
-}
-
-/// May one address be dialled? `literal`: the URL itself names it.
-fn judge(address: IpAddr, literal: bool, shown: &str, trust: Trust) -> Result<(), EgressError> {
-    let fix = match classify(address) {
-        Class::Public => return Ok(()),
-        Class::Private(_) if trust.private => return Ok(()),
-        Class::Metadata if trust.private && literal => return Ok(()),
-        Class::Private(what) => format!("is {what}: set `private = true` on its [[egress.allow]] in reveille.toml if that is meant"),
-        Class::Metadata => "hands out a machine's credentials, and is allowed only by its own address with `private = true`".to_owned(),
-        Class::Never(what) => format!("is {what} and can never be sent to"),
-    };
-    Err(EgressError::Refused(format!("sending to {shown} is not allowed: its address {address} {fix}")))
-}
-
-/// Why a message of `plugin` (empty: of the host itself) to `url` would be refused, in the words of the refusal. No name is looked up: what
-/// a name points at is judged when it is dialled. `None`: it would go out, or `url` is none that can be judged, such as one that a secret
-/// has a part in.
-pub fn refusal(list: &[Allow], plugin: &str, url: &str) -> Option<String> {
-    if url.contains("{{") {
-        return None;
-    }
-    let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches([']', '.']).to_owned();
-    let port = url.port_or_known_default()?;
-    let judged = entries(list, plugin, &host, port, &host).and_then(|fitting| {
-        let trust = Trust { private: fitting.iter().any(|entry| entry.private) };
-        host.parse().map_or(Ok(()), |address| judge(address, true, &host, trust))
-    });
-    judged.err().map(|error| match error {
-        EgressError::Refused(words) => words,
-        other => other.to_string(),
-    })
 }
 
 #[cfg(test)]
@@ -136,28 +111,5 @@ mod tests {
         assert!(told("ntfy", "b.org", 443).contains("add [[egress.allow]] with host = \"b.org\" and ports = [443]"));
         assert!(told("ntfy", "a.org", 80).contains("add 80 to `ports`"));
         assert!(told("mail", "a.org", 443).contains("add \"mail\" to `plugins`"));
-    }
-
-    /// What `config plan` warns of. Seen red with: the port is not looked at.
-    #[test]
-    fn a_refusal_is_known_before_anything_is_sent() {
-        let list = [
-            Allow { host: "127.0.0.1".into(), ports: vec![8081], private: true, plugins: vec!["ntfy".into()] },
-            Allow { host: "10.0.0.7".into(), ports: vec![443], private: false, plugins: Vec::new() },
-            Allow { host: "*.example.org".into(), ports: vec![443], private: false, plugins: Vec::new() },
-        ];
-        let told = |plugin, url| refusal(&list, plugin, url).unwrap_or_default();
-        for open in ["http://127.0.0.1:8081/omar", "https://a.example.org/x", "https://A.Example.org./x", "https://a.example.org/{{secret:x}}"] {
-            assert_eq!(told("ntfy", open), "", "{open}");
-        }
-        assert_eq!(
-            told("ntfy", "http://127.0.0.1:8082/omar"),
-            "sending to 127.0.0.1:8082 is not allowed: add 8082 to `ports` of [[egress.allow]] for this host in reveille.toml"
-        );
-        assert!(told("webhook", "http://127.0.0.1:8081/omar").contains("add \"webhook\" to `plugins`"));
-        assert!(told("ntfy", "http://a.example.org/x").contains("add 80 to `ports`"));
-        assert!(told("ntfy", "https://b.org/x").contains("add [[egress.allow]] with host = \"b.org\" and ports = [443]"));
-        assert!(told("ntfy", "https://10.0.0.7/x").contains("set `private = true`"));
-        assert_eq!(told("ntfy", "tel:+39"), "");
     }
 }

@@ -17,7 +17,6 @@ mod secret;
 mod settings;
 mod template;
 
-pub use allow::refusal;
 pub use outside::{BuildError, Outside};
 pub use push::{PushKey, PushKeyError};
 pub use resolve::{Resolve, SystemResolver};

@@ -264,3 +264,17 @@ fn taking_over_roles_updates_and_links_are_said_once() {
         ]
     );
 }
+
+/// What a merge leaves behind: the incident ends by an alert under the key that came with the merge, and its own key must not lead to it.
+#[test]
+fn a_key_whose_incident_ended_under_another_opens_a_new_one() {
+    let mut world = World::default();
+    world.report(&fires("b", "y", WARNING));
+    world.report(&fires("a", "x", WARNING));
+    world.obey("alice", Operation::Merge(IncidentId(1)), IncidentId(2));
+    for entity in ["b", "a"] {
+        world.report(&recovers(entity, "x"));
+    }
+    assert_eq!(world.incident(1).status, Status::Resolved);
+    assert_eq!(world.report(&fires("b", "y", WARNING)).outcome, Outcome::Opened);
+}

@@ -1,5 +1,6 @@
 //! Plans, applies and exports the configuration: documents, checked down to their plugins, become the next revision in force.
 
+use documents::server::AllowSection;
 use documents::{Bundle, Problem, change, diff};
 use domain::contact::Contact;
 use domain::escalation::Target;
@@ -26,7 +27,7 @@ pub struct Configuration {
     /// One change at a time.
     pub gate: Arc<tokio::sync::Mutex<()>>,
     /// What the egress may reach, and whether there is a mail relay: contacts that lie beyond are warned of.
-    pub reach: Vec<egress::Allow>,
+    pub reach: Vec<AllowSection>,
     pub mails: bool,
     /// Names of the server's secrets and keys, which grants may name.
     pub secrets: Vec<String>,
@@ -61,10 +62,7 @@ impl Configuration {
         bundle.plugins = self.versions_for(&installation, old.plugins.clone(), actor, keep).await?;
         installation.plugins.clone_from(&bundle.plugins);
         let mut warnings = warnings(&installation);
-        if let Ok(old) = old.check() {
-            warnings.extend(super::departed::warnings(&old, &installation));
-        }
-        let snapshot = self.build_placed(installation, &bundle).await?;
+        let snapshot = self.build(installation).await?;
         warnings.extend(self.unreachable(&snapshot));
         let mut changes: Vec<Change> = diff(&old, &bundle).iter().map(change_shape).collect();
         changes.extend(version_changes(&old.plugins, &bundle.plugins));
@@ -117,9 +115,10 @@ impl Configuration {
                 warnings
                     .push(format!("{whose}: no channel serves contacts of kind {}, so pages go out as plain text ({kinds})", contact.kind));
             }
-            let plugin = snapshot.notify.get(&contact.kind).map_or("", |plugin| plugin.cite().name.as_str());
-            if let Some(refusal) = egress::refusal(&self.reach, plugin, &contact.address) {
-                warnings.push(format!("{whose}: {refusal}"));
+            if let Some(host) = web_host(&contact.address).filter(|host| !self.reaches(host)) {
+                warnings.push(format!(
+                    "{whose}: pages to {host} are not allowed out: add [[egress.allow]] with host = \"{host}\" to reveille.toml"
+                ));
             }
             if contact.kind == "mail" && !self.mails {
                 warnings.push(format!("{whose}: mail cannot be sent: reveille.toml has no [smtp]"));
@@ -128,15 +127,17 @@ impl Configuration {
         warnings
     }
 
-    pub(super) async fn build(&self, installation: Installation) -> Result<Snapshot, ConfigureError> {
-        self.build_placed(installation, &Bundle::default()).await
+    fn reaches(&self, host: &str) -> bool {
+        self.reach.iter().any(|allow| match allow.host.strip_prefix("*.") {
+            Some(domain) => host.strip_suffix(domain).is_some_and(|front| front.ends_with('.')),
+            None => allow.host == host,
+        })
     }
 
-    /// What is wrong with a plugin is told where the documents of `bundle` use it.
-    async fn build_placed(&self, installation: Installation, bundle: &Bundle) -> Result<Snapshot, ConfigureError> {
+    pub(super) async fn build(&self, installation: Installation) -> Result<Snapshot, ConfigureError> {
         let sandbox = Arc::clone(&self.sandbox);
         let built = tokio::task::spawn_blocking(move || pipeline::snapshot::build(installation, &*sandbox)).await.map_err(broke_off)?;
-        built.map_err(|errors| ConfigureError::Problems(errors.iter().flat_map(|error| load_problems(error, bundle)).collect()))
+        built.map_err(|errors| ConfigureError::Problems(errors.iter().map(load_problem).collect()))
     }
 
     /// [`Configure::apply`] on names and texts.
@@ -290,15 +291,8 @@ fn problem(problem: &Problem) -> ConfigProblem {
     }
 }
 
-/// One problem for each place at which documents use the plugin; without any, the problem alone.
-fn load_problems(error: &LoadError, bundle: &Bundle) -> Vec<ConfigProblem> {
-    let message = error.to_string();
-    let places = bundle.uses_of(&error.plugin, &error.reason);
-    if places.is_empty() {
-        return vec![ConfigProblem { file: None, line: None, message }];
-    }
-    let told = |(file, line): (String, u32)| ConfigProblem { file: Some(file), line: (line > 0).then_some(line), message: message.clone() };
-    places.into_iter().map(told).collect()
+fn load_problem(error: &LoadError) -> ConfigProblem {
+    ConfigProblem { file: None, line: None, message: error.to_string() }
 }
 
 fn change_shape(change: &documents::Change) -> Change {
@@ -318,6 +312,14 @@ pub(super) fn in_one_line(change: &Change) -> String {
         ChangeKind::Removed => "removed",
     };
     format!("{action} {} {} {}", change.kind, change.name, change.details)
+}
+
+/// The host of a web address, in lower case; `None`: no web address, or one that holds a secret.
+fn web_host(address: &str) -> Option<String> {
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    (!host.contains('{')).then(|| host.trim_start_matches('[').trim_end_matches(']').to_lowercase())
 }
 
 /// A version with what came before it; the same as before keeps since when it is in force.
