@@ -31,11 +31,13 @@ fn an_override_takes_the_page() {
         "shop-primary",
         "bob",
         "--from",
-        "2026-03-02T03:00:00Z",
+        "2026-03-02T04:00",
         "--until",
-        "2026-03-02T05:00:00Z",
+        "2026-03-02T06:00",
     ]);
-    assert!(ok, "{said}");
+    assert!(ok && said.contains("from Mon 2 Mar 2026 04:00 CET until Mon 2 Mar 2026 06:00 CET"), "times of the rotation's clock: {said}");
+    let (said, ok) = story.server.cli(&["oncall", "override", "shop-primary", "bob", "--from", "tonight", "--until", "2026-03-02T06:00"]);
+    assert!(!ok && said.contains("`from` is \"tonight\", which is no time"), "{said}");
     story.victorops("CRITICAL", "db", json!({}));
     story.settle();
     assert_eq!((story.rings("alice").len(), story.rings("bob").len()), (0, 1));

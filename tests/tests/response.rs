@@ -16,6 +16,13 @@ fn the_command_line_lists_answers_and_shows() {
     story.settle();
     let (said, ok) = story.server.cli(&["incident", "list"]);
     assert!(ok && said.contains("Database is down") && said.contains("critical"), "{said}");
+    story.victorops("WARNING", "disk", json!({ "entity_display_name": "Disk fills up" }));
+    story.settle();
+    let (said, ok) = story.server.cli(&["incident", "list", "--limit", "1"]);
+    assert!(ok && said.contains("Database is down") && !said.contains("Disk fills up"), "the worst is on top: {said}");
+    assert!(said.contains("1 of 2 shown: --limit N shows more"), "{said}");
+    let (said, ok) = story.server.cli(&["incident", "show", "1"]);
+    assert!(ok && said.contains("alert 1  db (critical), firing"), "`split` takes that number: {said}");
     let (said, ok) = story.server.cli(&["incident", "ack", "1"]);
     assert!(ok, "{said}");
     let (said, ok) = story.server.cli(&["incident", "note", "1", "the disk was full"]);

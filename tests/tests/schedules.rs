@@ -279,7 +279,7 @@ fn an_override_that_nobody_took_is_reported_and_pages_all_the_same() {
 fn somebody_takes_it_now() {
     let mut story = story(WEEKLY, "2026-02-24T08:00:00Z");
     let said = cli(&story, &["oncall", "take", "shop-primary", "--user", "bob"]);
-    assert!(said.contains("bob has shop-primary until 2026-03-02T08:00:00Z"), "{said}");
+    assert!(said.contains("bob has shop-primary until Mon 2 Mar 2026 09:00 CET"), "{said}");
     assert_eq!(page(&mut story, "db"), (0, 1));
 }
 

@@ -197,7 +197,7 @@ impl Sandbox {
 
     fn info(package: &Package, path: &Path) -> PluginInfo {
         let manifest = &package.manifest;
-        let digest = package.component_digest.clone();
+        let digest = package.digest().to_owned();
         PluginInfo {
             plugin: Arc::new(PluginRef { name: manifest.name.clone(), version: manifest.version.clone(), digest }),
             hooks: package.shape.hooks(),

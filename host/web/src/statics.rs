@@ -20,11 +20,7 @@ const FILES: [File; 8] = [
     File { name: "app.css", content_type: "text/css; charset=utf-8", text: include_str!("../static/app.css") },
     File { name: "app.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/app.js") },
     File { name: "push.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/push.js") },
-    File {
-        name: "manifest.webmanifest",
-        content_type: "application/manifest+json",
-        text: include_str!("../static/manifest.webmanifest"),
-    },
+    File { name: "manifest.webmanifest", content_type: "application/manifest+json", text: include_str!("../static/manifest.webmanifest") },
     File { name: "htmx.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/htmx.min.js") },
     File { name: "htmx-sse.js", content_type: "text/javascript; charset=utf-8", text: include_str!("../static/htmx-sse.min.js") },
     File { name: "icon.svg", content_type: "image/svg+xml", text: include_str!("../static/icon.svg") },

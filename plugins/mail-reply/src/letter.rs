@@ -97,7 +97,8 @@ mod tests {
         for mark in ["[reveille:Acknowledge:tok-en_1]", "[reveille:Acknowledge-all-37:tok-en_1]"] {
             assert_eq!(told(mark), Ok(Operation::Choose("tok-en_1".into())), "{mark}");
         }
-        for mark in ["[reveille:Acknowledge-all-:t]", "[reveille:Acknowledge-all-x:t]", "[reveille:Acknowledged:t]", "[reveille:Resolve:t]"] {
+        for mark in ["[reveille:Acknowledge-all-:t]", "[reveille:Acknowledge-all-x:t]", "[reveille:Acknowledged:t]", "[reveille:Resolve:t]"]
+        {
             assert_eq!(told(mark), Err(Unheard::Unquoted), "{mark}");
         }
     }

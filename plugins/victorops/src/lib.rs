@@ -45,7 +45,11 @@ impl VictorOps {
         let http = request.http()?;
         let body: Map<String, Value> = http.json()?;
         let message = Message::read(body, request.id(), &self.0.service_field)?;
-        let reply = Reply::json(200, &json!({ "result": "success", "entity_id": message.entity }));
+        let mut answer = json!({ "result": "success", "entity_id": message.entity });
+        if let Some(note) = &message.note {
+            answer["message"] = json!(note);
+        }
+        let reply = Reply::json(200, &answer);
         let mut report = message.into_report();
         if let Some(routing_key) = http.path().first() {
             report = report.routing_key(routing_key);

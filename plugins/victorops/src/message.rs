@@ -7,10 +7,17 @@ use serde_json::{Map, Value};
 /// Annotations of the sender: `vo_annotate.u.Title` is a link, `.i` an image, `.s` a note.
 const ANNOTATE: &str = "vo_annotate.";
 
+/// The annotation that tells of a message type that VictorOps does not know.
+const UNKNOWN_TYPE: &str = "reveille.message_type";
+/// Longest piece of an unknown type that is told back, in characters.
+const TOLD_CHARS: usize = 64;
+
 /// A message with its known fields taken out; `rest` is what the sender says beyond them.
 pub struct Message {
     /// The sender's, or the id of the request.
     pub entity: String,
+    /// What has to be said about it, such as that its type is unknown.
+    pub note: Option<String>,
     status: Status,
     severity: Severity,
     summary: Option<String>,
@@ -27,7 +34,10 @@ impl Message {
         let Some(kind) = take_text(&mut body, "message_type") else {
             return Err(Refusal::because("Missing fields: message_type"));
         };
-        let (status, severity) = meaning(&kind);
+        let known = meaning(&kind);
+        let note = known.is_none().then(|| note_of(&kind));
+        // The vendor takes an unknown type as INFO. A typing error must not keep a page back.
+        let (status, severity) = known.unwrap_or((Status::Firing, Severity::Critical));
         let entity = take_text(&mut body, "entity_id");
         let details = take_text(&mut body, "state_message");
         // The service stays among the labels, where rules made for the vendor look for it.
@@ -37,6 +47,7 @@ impl Message {
         let started_at = take_time(&mut body, "state_start_time").or_else(|| take_time(&mut body, "timestamp"));
         Ok(Self {
             entity: entity.unwrap_or_else(|| inbound_id.into()),
+            note,
             status,
             severity,
             summary,
@@ -56,6 +67,9 @@ impl Message {
         if let Some(started_at) = self.started_at {
             report = report.started_at(started_at);
         }
+        if let Some(note) = self.note {
+            report = report.annotation(UNKNOWN_TYPE, note);
+        }
         let mut annotations = Vec::new();
         for (name, value) in &self.rest {
             if name.starts_with("vo_annotate") {
@@ -68,15 +82,23 @@ impl Message {
     }
 }
 
-/// Status and severity of a message type, in any letter case. Unknown ones count as INFO.
-fn meaning(kind: &str) -> (Status, Severity) {
-    match kind.trim().to_ascii_uppercase().as_str() {
+/// Status and severity of a message type, in any letter case; `None`: there is no such type.
+fn meaning(kind: &str) -> Option<(Status, Severity)> {
+    Some(match kind.trim().to_ascii_uppercase().as_str() {
         "CRITICAL" => (Status::Firing, Severity::Critical),
         "WARNING" => (Status::Firing, Severity::Warning),
         "ACKNOWLEDGEMENT" | "ACK" => (Status::Acknowledged, Severity::Info),
         "RECOVERY" | "OK" => (Status::Resolved, Severity::Info),
-        _ => (Status::Firing, Severity::Info),
-    }
+        "INFO" => (Status::Firing, Severity::Info),
+        _ => return None,
+    })
+}
+
+fn note_of(kind: &str) -> String {
+    let kind = kind.trim();
+    let told: String = kind.chars().take(TOLD_CHARS).collect();
+    let more = if told.len() < kind.len() { "…" } else { "" };
+    format!("message_type {told}{more} is unknown: taken as critical")
 }
 
 /// Takes a field that is a scalar with something in it; anything else stays.

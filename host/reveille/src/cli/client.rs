@@ -4,6 +4,7 @@ use super::Server;
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long an answer may take.
@@ -31,14 +32,26 @@ pub fn http() -> Result<reqwest::blocking::Client> {
         .context("cannot make an HTTP client")
 }
 
+/// The file of the usual place `data/`, or the one in this folder where only that is there: `init .` writes it here.
+pub fn here_or_in_data(file: &Path) -> PathBuf {
+    match file.strip_prefix("data") {
+        Ok(here) if !file.exists() && here.is_file() => here.to_owned(),
+        _ => file.to_owned(),
+    }
+}
+
 impl Client {
     /// Reads the token from the options, or from its file.
     pub fn new(server: &Server) -> Result<Self> {
         let token = match &server.token {
             Some(token) => token.clone(),
-            None => std::fs::read_to_string(&server.token_file).with_context(|| {
-                format!("no API token: give --token or REVEILLE_TOKEN, or run in the folder where {} is", server.token_file.display())
-            })?,
+            None => {
+                let path = here_or_in_data(&server.token_file);
+                std::fs::read_to_string(&path).with_context(|| {
+                    let file = server.token_file.display();
+                    format!("no API token: give --token or --token-file, or run in the folder where {file} is (`init` wrote it)")
+                })?
+            }
         };
         Ok(Self { http: http()?, base: server.address.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), json: server.json })
     }

@@ -59,7 +59,7 @@ fn list(client: &Client, all: bool) -> Result<()> {
         .map(|l| {
             vec![
                 l["id"].to_string(),
-                text(l, "at").into(),
+                super::output::instant(l, "at"),
                 text(l, "integration").into(),
                 text(l, "kind").into(),
                 text(l, "state").into(),

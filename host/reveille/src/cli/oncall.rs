@@ -3,10 +3,11 @@
 use super::Server;
 use super::client::Client;
 use super::incident::items;
-use super::output::{say, show, table, text};
+use super::output::{on_the_wall, say, show, table, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What about it.
 #[derive(Args)]
@@ -24,7 +25,7 @@ enum What {
         rotation: String,
         /// `nobody`: somebody has yet to be found.
         user: String,
-        /// First instant, as 2026-03-02T09:00:00Z.
+        /// When it begins: 2026-03-02T09:00 on the rotation's clock, or with an offset as 2026-03-02T09:00:00+01:00.
         #[arg(long)]
         from: String,
         /// First instant after.
@@ -43,7 +44,7 @@ enum What {
         /// Who; you unless told.
         #[arg(long)]
         user: Option<String>,
-        /// First instant after, as 2026-03-02T09:00:00Z.
+        /// When it ends: 2026-03-02T09:00 on the rotation's clock, or with an offset.
         #[arg(long)]
         until: Option<String>,
     },
@@ -113,6 +114,7 @@ pub fn run(args: &OnCallArgs) -> Result<()> {
         Some(What::Override { rotation, user, from, until }) => {
             let person = (user != "nobody").then_some(user);
             let made = client.post("overrides", &json!({ "rotation": rotation, "user": person, "from": from, "until": until }))?;
+            let (from, until) = zones(&client)?.times(rotation, &made);
             say(format!("override {}: {user} takes {rotation} from {from} until {until}", made["id"]));
             Ok(())
         }
@@ -129,7 +131,8 @@ pub fn run(args: &OnCallArgs) -> Result<()> {
         }
         Some(What::Take { rotation, user, until }) => {
             let made = client.post(&format!("rotations/{rotation}/take"), &json!({ "user": user, "until": until }))?;
-            say(format!("{} has {rotation} until {} (override {})", text(&made, "user"), text(&made, "until"), made["id"]));
+            let (_, until) = zones(&client)?.times(rotation, &made);
+            say(format!("{} has {rotation} until {until} (override {})", text(&made, "user"), made["id"]));
             Ok(())
         }
         Some(What::Shifts { rotation, from, until }) => shifts(&client, rotation, from.as_deref(), until.as_deref()),
@@ -154,12 +157,29 @@ fn now(client: &Client) -> Result<()> {
         .iter()
         .map(|r| {
             let next = r["shifts"].as_array().and_then(|s| s.get(1));
-            let next = next.map_or_else(|| "-".to_owned(), |s| format!("{} from {}", person(s), text(s, "from")));
+            let next =
+                next.map_or_else(|| "-".to_owned(), |s| format!("{} from {}", person(s), on_the_wall(s, "from", r["time_zone"].as_str())));
             vec![text(r, "rotation").to_owned(), text(r, "team").to_owned(), r["now"].as_str().unwrap_or("NOBODY").to_owned(), next]
         })
         .collect();
     table(&["ROTATION", "TEAM", "NOW", "NEXT"], &rows);
     Ok(())
+}
+
+/// The time zones of rotations, by name.
+struct Zones(BTreeMap<String, String>);
+
+impl Zones {
+    /// Beginning and end of a row as the wall clocks of the rotation show them.
+    fn times(&self, rotation: &str, row: &Value) -> (String, String) {
+        let zone = self.0.get(rotation).map(String::as_str);
+        (on_the_wall(row, "from", zone), on_the_wall(row, "until", zone))
+    }
+}
+
+fn zones(client: &Client) -> Result<Zones> {
+    let rotations = client.get("on-call?weeks=1")?;
+    Ok(Zones(items(&rotations).iter().map(|r| (text(r, "rotation").to_owned(), text(r, "time_zone").to_owned())).collect()))
 }
 
 fn person(row: &Value) -> &str {
@@ -172,8 +192,10 @@ fn overrides(client: &Client) -> Result<()> {
         show(&list);
         return Ok(());
     }
+    let zones = zones(client)?;
     let row = |o: &Value| {
-        vec![o["id"].to_string(), text(o, "rotation").into(), person(o).into(), text(o, "from").into(), text(o, "until").into()]
+        let (from, until) = zones.times(text(o, "rotation"), o);
+        vec![o["id"].to_string(), text(o, "rotation").into(), person(o).into(), from, until]
     };
     table(&["ID", "ROTATION", "USER", "FROM", "UNTIL"], &items(&list).iter().map(row).collect::<Vec<_>>());
     Ok(())
@@ -189,9 +211,11 @@ fn shifts(client: &Client, rotation: &str, from: Option<&str>, until: Option<&st
         show(&list);
         return Ok(());
     }
+    let zones = zones(client)?;
     let row = |s: &Value| {
+        let (from, until) = zones.times(rotation, s);
         let how = s["by_override"].as_u64().map_or_else(|| s["layer"].as_str().unwrap_or("-").to_owned(), |id| format!("override {id}"));
-        vec![text(s, "from").into(), text(s, "until").into(), person(s).into(), how]
+        vec![from, until, person(s).into(), how]
     };
     table(&["FROM", "UNTIL", "USER", "BY"], &items(&list).iter().map(row).collect::<Vec<_>>());
     Ok(())

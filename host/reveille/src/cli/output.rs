@@ -3,6 +3,8 @@
 //! Whoever reads may stop reading, as `head` does. Then nothing more is printed, and the command goes on to its end: it may have more to do than
 //! to print, and a server serves on.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,12 @@ fn put(out: &mut dyn Write, line: &str) -> std::io::Result<()> {
     }
 }
 
+/// One line about the output, beside it.
+pub fn note(line: impl AsRef<str>) {
+    // Whoever cannot read this has at least the output itself.
+    let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
+}
+
 /// JSON, indented.
 pub fn show(value: &Value) {
     say(format!("{value:#}"));
@@ -46,6 +54,21 @@ pub fn print_error(error: &anyhow::Error) {
 /// The text of a field, or a dash.
 pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or("-")
+}
+
+/// An instant in UTC with whole seconds; what is none is left as it is.
+pub fn instant(value: &Value, field: &str) -> String {
+    let text = text(value, field);
+    let whole = text.parse::<Timestamp>().ok().and_then(|at| Timestamp::from_second(at.as_second()).ok());
+    whole.map_or_else(|| text.to_owned(), |at| at.to_string())
+}
+
+/// An instant as the wall clocks of a zone show it, such as `Tue 24 Nov 2026 09:00 CET`; in UTC where nobody knows the zone.
+pub fn on_the_wall(value: &Value, field: &str, zone: Option<&str>) -> String {
+    let (Ok(at), Some(Ok(zone))) = (text(value, field).parse::<Timestamp>(), zone.map(TimeZone::get)) else { return instant(value, field) };
+    let local = at.to_zoned_datetime(zone);
+    let form = if local.second() == 0 { "%a %-d %b %Y %H:%M %Z" } else { "%a %-d %b %Y %H:%M:%S %Z" };
+    local.strftime(form).to_string()
 }
 
 /// Columns as wide as their widest cell.
@@ -63,5 +86,20 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) {
     line(header.to_vec());
     for row in rows {
         line(row.iter().map(String::as_str).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn instants_have_whole_seconds_and_shifts_the_zone_of_their_rotation() {
+        let row = json!({ "at": "2026-11-24T00:12:03.078Z", "shift": "2026-11-24T08:00:00Z", "none": null });
+        assert_eq!((instant(&row, "at").as_str(), instant(&row, "none").as_str()), ("2026-11-24T00:12:03Z", "-"));
+        assert_eq!(on_the_wall(&row, "shift", Some("Europe/Rome")), "Tue 24 Nov 2026 09:00 CET");
+        assert_eq!(on_the_wall(&row, "at", Some("Europe/Rome")), "Tue 24 Nov 2026 01:12:03 CET");
+        assert_eq!(on_the_wall(&row, "shift", Some("Mars/Olympus")), "2026-11-24T08:00:00Z");
     }
 }

@@ -3,7 +3,7 @@
 use super::Server;
 use super::client::Client;
 use super::incident::items;
-use super::output::{say, show, table, text};
+use super::output::{instant, say, show, table, text};
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -134,8 +134,13 @@ fn change(client: &Client, path: &str, body: &Value) -> Result<()> {
     let (name, version, digest) = (text(&change, "name"), text(&change, "version"), short(&change));
     if change["in_force"] == true {
         let places = words(&change["places"]);
-        let places = if places.is_empty() { "it is used nowhere".to_owned() } else { places };
-        say(format!("{name} {version} ({digest}) is in force with revision {}: {places}", change["revision"]));
+        let revision = &change["revision"];
+        say(match places.as_str() {
+            "" => format!(
+                "{name} {version} ({digest}) is kept with revision {revision}: nothing uses {name} yet, and what will takes this version"
+            ),
+            places => format!("{name} {version} ({digest}) is in force with revision {revision}: {places}"),
+        });
     } else {
         say(format!("{name} {version} ({digest}) would be taken; nothing was changed"));
     }
@@ -190,7 +195,7 @@ fn versions(client: &Client, name: &str) -> Result<()> {
                 text(version, "version").into(),
                 short(version),
                 state.into(),
-                text(version, at).into(),
+                instant(version, at),
                 text(version, by).into(),
                 words(&version["places"]),
             ]
@@ -223,7 +228,7 @@ fn list(client: &Client) -> Result<()> {
             ]
         })
         .collect();
-    table(&["NAME", "VERSION", "SHA-256", "HOOKS", "SIZE"], &rows);
+    table(&["NAME", "VERSION", "DIGEST", "HOOKS", "SIZE"], &rows);
     let in_force: Vec<Vec<String>> = plugins["in_force"]
         .as_array()
         .into_iter()
@@ -236,7 +241,7 @@ fn list(client: &Client) -> Result<()> {
                 version,
                 short(p),
                 pinned.into(),
-                text(p, "since").into(),
+                instant(p, "since"),
                 text(p, "by").into(),
                 words(&p["places"]),
             ]
@@ -266,7 +271,7 @@ fn inspect(client: &Client, name: &str) -> Result<()> {
 
 fn tell(plugin: &Value) {
     say(format!("{} {}", text(plugin, "name"), text(plugin, "version")));
-    say(format!("sha-256  {}", text(plugin, "digest")));
+    say(format!("digest   {}", text(plugin, "digest")));
     for (label, field) in
         [("hooks", "hooks"), ("reads", "reads"), ("lookups", "lookups"), ("keys", "keys"), ("headers", "headers"), ("contacts", "contacts")]
     {

@@ -39,7 +39,9 @@ enum What {
 
 /// Does it and prints what was copied.
 pub fn run(args: &StoreArgs) -> Result<()> {
-    let here = place(&read_server_file(&args.config)?)?;
+    let config = super::client::here_or_in_data(&args.config);
+    let here = read_server_file(&config).with_context(|| format!("no server file at {}: --config names it", config.display()))?;
+    let here = place(&here)?;
     match &args.what {
         What::Migrate { to, wait_seconds } => {
             let there = place(&read_server_file(to)?)?;

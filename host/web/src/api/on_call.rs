@@ -202,9 +202,9 @@ pub struct NewOverride {
     rotation: String,
     /// Absent: somebody has yet to be found.
     user: Option<String>,
-    /// RFC 3339.
+    /// RFC 3339, or a wall-clock time of the rotation's zone such as `2026-03-02T09:00`.
     from: String,
-    /// RFC 3339.
+    /// As `from`.
     until: String,
 }
 
@@ -216,8 +216,10 @@ pub async fn add_override(
     Caller(caller): Caller,
     Sent(new): Sent<NewOverride>,
 ) -> Result<(StatusCode, Json<OverrideShape>), Problem> {
-    let (from, until) = (instant_of("from", &new.from)?, instant_of("until", &new.until)?);
-    let entry = enter(&app, &caller, RotationId::from(new.rotation), new.user.map(UserId::from), from, until).await?;
+    let id = RotationId::from(new.rotation);
+    let rotation = known_rotation(&app, &caller, &id, Action::Change)?;
+    let (from, until) = (instant_in(&rotation, "from", &new.from)?, instant_in(&rotation, "until", &new.until)?);
+    let entry = enter(&app, &caller, id, new.user.map(UserId::from), from, until).await?;
     Ok((StatusCode::CREATED, Json(OverrideShape::new(&entry))))
 }
 
@@ -225,7 +227,29 @@ pub async fn add_override(
 pub fn instant_of(name: &str, text: &str) -> Result<Millis, Problem> {
     text.parse::<jiff::Timestamp>()
         .map(|at| Millis(at.as_millisecond()))
-        .map_err(|error| Problem::invalid(format!("`{name}` is no instant: {error}."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00."))
+        .map_err(|_| Problem::invalid(format!("`{name}` is no instant."), "Give RFC 3339, such as 2026-03-29T09:00:00+02:00."))
+}
+
+/// [`instant_of`], where a time without an offset is one of the rotation's clock.
+pub fn instant_in(rotation: &Rotation, name: &str, text: &str) -> Result<Millis, Problem> {
+    let zone = rotation.time_zone();
+    wall_time(text, zone).or_else(|| Millis::of_rfc3339(text)).ok_or_else(|| {
+        let detail = format!("`{name}` is {:?}, which is no time. Nothing was changed.", domain::alert::cut(text, 60));
+        Problem::invalid(detail, format!("Give a time on the rotation's clock ({zone}) such as 2026-03-29T09:00, or one with an offset."))
+    })
+}
+
+/// A wall-clock time of a zone; one that names a zone or an offset itself is none.
+fn wall_time(text: &str, zone: &str) -> Option<Millis> {
+    if text.contains('[') {
+        return None;
+    }
+    let civil: jiff::civil::DateTime = text.trim().parse().ok()?;
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    if Millis::of_rfc3339(text).is_some() {
+        return None;
+    }
+    Some(Millis(zone.to_ambiguous_timestamp(civil).compatible().ok()?.as_millisecond()))
 }
 
 /// A rotation of a team to which the caller may do that.

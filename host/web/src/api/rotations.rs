@@ -1,6 +1,6 @@
 //! One rotation: its shifts, its gaps, and taking it now.
 
-use crate::api::on_call::{OverrideShape, ShiftShape, enter, instant_of, known_rotation, stretches};
+use crate::api::on_call::{OverrideShape, ShiftShape, enter, instant_in, known_rotation, stretches};
 use crate::api::shape::{ListOf, instant};
 use crate::app::App;
 use crate::extract::{Asked, Caller, Named, Sent};
@@ -32,9 +32,9 @@ pub struct Span {
 }
 
 impl Span {
-    fn read(&self, now: Millis) -> Result<(Millis, Millis), Problem> {
-        let from = self.from.as_deref().map_or(Ok(now), |text| instant_of("from", text))?;
-        let until = self.until.as_deref().map_or(Ok(from.plus_millis(14 * DAY_MS)), |text| instant_of("until", text))?;
+    fn read(&self, rotation: &Rotation, now: Millis) -> Result<(Millis, Millis), Problem> {
+        let from = self.from.as_deref().map_or(Ok(now), |text| instant_in(rotation, "from", text))?;
+        let until = self.until.as_deref().map_or(Ok(from.plus_millis(14 * DAY_MS)), |text| instant_in(rotation, "until", text))?;
         if until <= from || until.since(from) > LONGEST_MS {
             return Err(Problem::invalid(
                 "`until` is after `from`, 400 days at most.",
@@ -64,7 +64,7 @@ pub async fn list_shifts(
     Asked(span): Asked<Span>,
 ) -> Result<Json<ListOf<ShiftShape>>, Problem> {
     let rotation = known_rotation(&app, &caller, &RotationId::from(id), Action::See)?;
-    let (from, until) = span.read(app.now())?;
+    let (from, until) = span.read(&rotation, app.now())?;
     let overrides = with_overrides(&app, &rotation, from).await?;
     let list = stretches(&rotation, &overrides, from, until);
     Ok(Json(ListOf::whole(list.iter().map(|shift| ShiftShape::new(&rotation, shift)).collect())))
@@ -107,7 +107,7 @@ pub async fn list_gaps(
     Asked(span): Asked<Span>,
 ) -> Result<Json<ListOf<GapShape>>, Problem> {
     let rotation = known_rotation(&app, &caller, &RotationId::from(id), Action::See)?;
-    let (from, until) = span.read(app.now())?;
+    let (from, until) = span.read(&rotation, app.now())?;
     let overrides = with_overrides(&app, &rotation, from).await?;
     Ok(Json(ListOf::whole(gaps_of(&rotation, &overrides, from, until))))
 }
@@ -137,7 +137,7 @@ pub async fn take(
         Problem::invalid("This token is nobody's. Nothing was changed.", "Say with `user` who takes it, or use a person's token.")
     })?;
     let until = match asked.until {
-        Some(text) => instant_of("until", &text)?,
+        Some(text) => instant_in(&rotation, "until", &text)?,
         None => end_of_shift(&app, &rotation).await?,
     };
     let entry = enter(&app, &caller, id, Some(user), app.now(), until).await?;

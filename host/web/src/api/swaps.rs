@@ -1,6 +1,6 @@
 //! Swap requests: asked, seen by the team, accepted or declined, approved where the rotation wants it.
 
-use crate::api::on_call::{instant_of, known_rotation, member_of};
+use crate::api::on_call::{instant_in, known_rotation, member_of};
 use crate::api::shape::{ListOf, instant};
 use crate::app::{App, audit_row};
 use crate::extract::{Caller, Named, Sent};
@@ -104,8 +104,10 @@ pub async fn ask(
     Caller(caller): Caller,
     Sent(new): Sent<NewSwap>,
 ) -> Result<(StatusCode, Json<SwapShape>), Problem> {
-    let (from, until) = (instant_of("from", &new.from)?, instant_of("until", &new.until)?);
-    let swap = enter(&app, &caller, new.rotation.into(), new.user.map(UserId::from), from, until, new.reason).await?;
+    let id = RotationId::from(new.rotation);
+    let rotation = known_rotation(&app, &caller, &id, Action::Change)?;
+    let (from, until) = (instant_in(&rotation, "from", &new.from)?, instant_in(&rotation, "until", &new.until)?);
+    let swap = enter(&app, &caller, id, new.user.map(UserId::from), from, until, new.reason).await?;
     Ok((StatusCode::CREATED, Json(SwapShape::new(&swap, app.now()))))
 }
 

@@ -231,7 +231,7 @@ async fn fill(app: &App, caller: &Principal, id: u64, form: &mut SilenceForm) ->
         alerts.iter().filter(|alert| alert.status != Status::Resolved).map(|alert| alert.entity.clone()).collect();
     let entities = if firing.is_empty() { alerts.iter().map(|alert| alert.entity.clone()).collect() } else { firing };
     let entities: Vec<String> = entities.into_iter().collect();
-    let of_service = || incident.service.as_ref().and_then(|service| exactly("service", &[service.clone()]));
+    let of_service = || incident.service.as_ref().and_then(|service| exactly("service", std::slice::from_ref(service)));
     form.matchers = exactly("entity", &entities).or_else(of_service).map(|matcher| matcher.to_string()).unwrap_or_default();
     form.team.clone_from(&incident.team.0);
     form.incident = id.to_string();
