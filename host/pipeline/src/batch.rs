@@ -441,18 +441,23 @@ fn sender(record: &Record) -> Option<&Sender> {
     }
 }
 
+/// Of a dead letter's reason, so much stands in the summary of its notice.
+const DEAD_LETTER_WHY_BYTES: usize = 240;
+
 /// The one incident per integration about its dead letters.
 fn dead_letter_notice(integration: Option<&IntegrationId>, reason: &str, over: bool) -> Notice {
     let name = integration.map_or("reveille", IntegrationId::as_str);
     let summary = if over {
         format!("no dead letter of {name} waits any more")
     } else {
-        format!("Something from {name} could not be taken in and waits as a dead letter")
+        // The summary is what a page on a phone shows: it has the reason.
+        let why = domain::alert::cut(reason.lines().next().unwrap_or_default(), DEAD_LETTER_WHY_BYTES);
+        format!("Something from {name} could not be taken in and waits as a dead letter: {why}")
     };
     Notice {
         cause: format!("dead-letters/{name}"),
         summary,
-        details: reason.to_owned(),
+        details: format!("{reason}\nIt is kept. See it: reveille deadletter list; mend what is wrong, then replay it."),
         severity: domain::alert::Severity::Error,
         integration: integration.cloned(),
         over,

@@ -104,6 +104,7 @@ async fn a_failing_normalizer_parks_tells_once_and_takes_it_in_later() {
     house.settle().await;
     let incidents = house.incidents().await;
     assert_eq!((incidents.len(), incidents[0].key.as_str(), incidents[0].own), (1, "reveille/dead-letters/lines", true));
+    assert!(incidents[0].title.contains("waits as a dead letter: ") && incidents[0].title.contains("planted"), "{}", incidents[0].title);
     let letters = dead_letters(&house).await;
     assert!(letters.len() == 2 && letters.iter().all(|l| l.kind == DeadLetterKind::Parked && l.state == DeadLetterState::Waiting));
     house.mischief.mend();

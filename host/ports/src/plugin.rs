@@ -161,6 +161,11 @@ pub trait Plugin: Send + Sync {
     /// of memory or so many calls. Every call of any instance counts towards the plugin's one breaker.
     fn instance(&self) -> Box<dyn Instance>;
 
+    /// When one call tries it again, while it is switched off after failures in a row; `None`: it is asked.
+    fn off_until(&self) -> Option<Millis> {
+        None
+    }
+
     /// Makes instances ahead, off the path, so that so many threads find theirs ready.
     fn warm_up(&self, _instances: usize) {}
 

@@ -11,6 +11,9 @@ use ports::{CallFailure, Clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Of the last failure, so much stands in the summary.
+const WHY_LIMIT_BYTES: usize = 240;
+
 /// Counts the failures in a row of one plugin, whichever instance or place they happen in.
 pub(crate) struct Breaker {
     name: String,
@@ -46,6 +49,12 @@ impl Breaker {
         }
     }
 
+    /// When one call tries it again, while it is switched off.
+    pub(crate) fn off_until(&self) -> Option<Millis> {
+        let off = self.failures.load(Ordering::Relaxed) >= self.settings.failures;
+        off.then(|| self.retry_at.lock().unwrap_or_else(|| self.clock.now()))
+    }
+
     /// A call came back.
     pub(crate) fn succeeded(&self) {
         if self.failures.load(Ordering::Relaxed) != 0 && self.failures.swap(0, Ordering::Relaxed) >= self.settings.failures {
@@ -63,9 +72,12 @@ impl Breaker {
         }
         *self.retry_at.lock() = Some(self.clock.now().plus_seconds(self.settings.pause_seconds));
         if before + 1 == limit {
-            let summary = format!("Plugin {} is switched off after {limit} failures in a row", self.name);
-            let pause = self.settings.pause_seconds;
-            self.raise(false, summary, format!("Its last failure: {failure}. Every {pause} seconds one call tries it again."));
+            // The summary is what a page on a phone shows: it has the reason.
+            let why = domain::alert::cut(&failure.to_string(), WHY_LIMIT_BYTES);
+            let (name, pause) = (&self.name, self.settings.pause_seconds);
+            let summary = format!("Plugin {name} is switched off after {limit} failures in a row: {why}");
+            let back = format!("Every {pause} seconds one call tries it again. Back to the version before: reveille plugin rollback {name}");
+            self.raise(false, summary, back);
         }
     }
 

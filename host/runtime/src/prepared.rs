@@ -115,6 +115,10 @@ impl Plugin for Prepared {
         &self.0.info
     }
 
+    fn off_until(&self) -> Option<domain::time::Millis> {
+        self.0.breaker.off_until()
+    }
+
     fn warm_up(&self, instances: usize) {
         let place = &self.0;
         while !place.identity.per_call && place.stock.len() < instances.min(Stock::LIMIT) {

@@ -141,10 +141,19 @@ fn failure(store: &mut Store<Cell>, error: &wasmtime::Error, place: &Place, dead
         why = format!("its result is over {} KiB", place.hook.result_limit_bytes() / 1024);
     }
     let words = store.data_mut().words();
-    if !words.is_empty() {
+    if let Some(panic) = panicked(words) {
+        why = panic;
+    } else if !words.is_empty() {
         why = format!("{why} ({words})");
     }
     CallFailure::Trapped(cut(&why, REASON_LIMIT_BYTES))
+}
+
+/// A Rust guest's panic without what is the same for all of them: what it says, and where in its source.
+fn panicked(words: &str) -> Option<String> {
+    let (_, panic) = words.split_once(" panicked at ")?;
+    let (place, says) = panic.split_once(": ")?;
+    Some(format!("panicked: {says} ({place})"))
 }
 
 /// A thread's way to ask a plugin.

@@ -5,6 +5,7 @@ use crate::api::incidents::{command, note_operation, priority as priority_of};
 use crate::app::App;
 use crate::extract::{Asked, Caller, Filled, TheIncident};
 use crate::pages::excerpt::{Excerpt, web_address};
+use crate::pages::own::{Own, own};
 use crate::pages::respond::Arranged;
 use crate::pages::view::{AlertView, Day, Head, Lens, Told, one_told, story};
 use crate::pages::{Frame, Here, render};
@@ -94,6 +95,8 @@ struct IncidentPage {
     head: Head,
     may_change: bool,
     arranged: Arranged,
+    /// In place of alerts: what helps against what Reveille says of itself.
+    own: Option<Own>,
     alerts: Vec<AlertView>,
     more_alerts: usize,
     /// Those that wait first.
@@ -169,6 +172,7 @@ pub async fn show(
     render(&IncidentPage {
         frame: Frame::of(&app, &headers, &caller, Here::Incidents, title, uri.path()),
         may_change,
+        own: own(&app, &caller, &incident, &lens).await?,
         arranged: Arranged::new(&incident, &lens, &caller),
         alerts: whole.alerts.iter().zip(&whole.decisions).map(|(alert, row)| AlertView::new(alert, row.as_ref(), &lens)).collect(),
         more_alerts: whole.alerts.len().saturating_sub(ALERTS),

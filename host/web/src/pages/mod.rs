@@ -10,6 +10,7 @@ mod link_all;
 mod me;
 mod moment;
 mod on_call;
+mod own;
 mod pipeline;
 mod respond;
 mod silence_form;

@@ -43,8 +43,8 @@ struct Part {
     name: Option<String>,
     mine: bool,
     by_override: bool,
-    /// The same person as the day before: the name is not repeated.
-    goes_on: bool,
+    /// Which hours of the day, such as `until 09:00`; empty: all of it.
+    hours: String,
 }
 
 struct Week {
@@ -111,6 +111,8 @@ struct RotationView {
     /// The viewer may take it now.
     may_take: bool,
     gaps: usize,
+    /// The grid has an entry by override, and one of the viewer's own: the legend says how they look.
+    marks: (bool, bool),
     /// Empty where there is one layer only.
     layers: Vec<LayerView>,
     open: Vec<OpenView>,
@@ -192,7 +194,10 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> Rot
     };
     let own = within().filter(|shift| may_change && is_me(&shift.user) && shift.until < beyond).map(own_view).collect();
     let open = look.open.iter().filter(|entry| entry.rotation == rotation.id);
+    let weeks = weeks(shifts, lens, me, &zone);
+    let parts = || weeks.iter().flat_map(|week| &week.cells).flat_map(|cell| &cell.parts);
     RotationView {
+        marks: (parts().any(|part| part.by_override), parts().any(|part| part.mine)),
         id: rotation.id.0.clone(),
         team: team.map_or_else(|| rotation.team.0.clone(), |team| team.name.clone()),
         zone: rotation.time_zone().to_owned(),
@@ -200,7 +205,7 @@ fn rotation_view(rotation: &Rotation, shifts: &[Stretch], look: Look<'_>) -> Rot
         rest: next.map(|shift| span(shift.from.since(lens.now))).unwrap_or_default(),
         mine,
         next: next.map(|shift| (name(&shift.user), at(shift.from))),
-        weeks: weeks(shifts, lens, me, &zone),
+        weeks,
         shifts: within().take(40).map(shift_view).collect(),
         may_take: may_change && !mine && members.iter().any(|member| member.me),
         members,
@@ -240,14 +245,13 @@ fn weeks(shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, zone: &TimeZone) 
     let Ok(now) = jiff::Timestamp::from_millisecond(lens.now.0) else { return Vec::new() };
     let today = now.to_zoned_datetime(zone.clone()).date();
     let monday = today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).unwrap_or(today);
-    let mut before: Option<Option<UserId>> = None;
     (0..WEEKS)
         .map(|week| {
             let first = monday.checked_add(i64::from(week * 7).days()).unwrap_or(monday);
             let cells = (0..7)
                 .map(|day| {
                     let date = first.checked_add(i64::from(day).days()).unwrap_or(first);
-                    cell(date, today, shifts, lens, me, zone, &mut before)
+                    cell(date, today, shifts, lens, me, zone)
                 })
                 .collect();
             Week { name: first.strftime("%-d %b").to_string(), cells }
@@ -262,19 +266,25 @@ fn cell(
     lens: &Lens,
     me: Option<&UserId>,
     zone: &TimeZone,
-    before: &mut Option<Option<UserId>>,
 ) -> Cell {
     let begin = |date: civil::Date| date.to_zoned_datetime(zone.clone()).map_or(Millis(0), |at| Millis(at.timestamp().as_millisecond()));
     let (from, until) = (begin(date), begin(date.tomorrow().unwrap_or(date)));
     let mut parts = Vec::new();
     for shift in shifts.iter().filter(|shift| shift.from < until && shift.until > from) {
-        let goes_on = before.as_ref() == Some(&shift.user) && date.weekday() != civil::Weekday::Monday;
-        *before = Some(shift.user.clone());
+        let minute = |at: Millis| Moment::new(at, lens.now, zone).minute;
+        // What has begun is told from the present on: when it did is of no use to anybody.
+        let begins = shift.from > from && shift.from > lens.now;
+        let hours = match (begins, shift.until < until) {
+            (false, false) => String::new(),
+            (true, false) => format!("from {}", minute(shift.from)),
+            (false, true) => format!("until {}", minute(shift.until)),
+            (true, true) => format!("{} – {}", minute(shift.from), minute(shift.until)),
+        };
         parts.push(Part {
             name: shift.user.as_ref().map(|user| lens.name(user)),
             mine: shift.user.is_some() && shift.user.as_ref() == me,
             by_override: shift.entry.is_some(),
-            goes_on,
+            hours,
         });
     }
     Cell { day: date.strftime("%-d").to_string(), today: date == today, past: date < today, parts }

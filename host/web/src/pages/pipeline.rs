@@ -6,7 +6,7 @@ use crate::api::shape::{letter_kind, letter_state};
 use crate::app::App;
 use crate::extract::{Caller, TheLetter};
 use crate::pages::excerpt::Excerpt;
-use crate::pages::moment::Moment;
+use crate::pages::moment::{Moment, span};
 use crate::pages::view::Lens;
 use crate::pages::{Frame, Here, render};
 use crate::principal::{Action, Principal, Teams};
@@ -15,9 +15,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use domain::decision::PluginRef;
-use domain::installation::{Installation, OnFailure};
-use ports::Snapshot;
+use domain::id::TeamId;
+use domain::installation::OnFailure;
+use domain::transition::notice_key;
+use ports::{Plugin, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use ports::store::{DeadLetter, DeadLetterState};
 
 /// Dead letters on the page.
@@ -34,15 +37,48 @@ struct PlaceView {
     on_failure: &'static str,
     /// Since when its version is in force and by whom, in words; empty if that is not known.
     since: String,
+    /// It failed too often in a row.
+    off: Option<OffView>,
+}
+
+/// A plugin that is switched off, or was when its incident opened.
+struct OffView {
+    /// When one call tries it again, such as `34 s`; `None`: this server asks it.
+    again: Option<String>,
+    /// The incident about it, for those who may see it.
+    incident: Option<u64>,
+}
+
+/// What all places have in common.
+struct Around<'a> {
+    lens: &'a Lens,
+    /// Open incidents about plugins that were switched off, by plugin.
+    incidents: BTreeMap<String, u64>,
+    /// The viewer may see such incidents.
+    may_see: bool,
+}
+
+impl Around<'_> {
+    fn off(&self, plugin: &dyn Plugin) -> Option<OffView> {
+        let until = plugin.off_until();
+        let incident = self.incidents.get(&plugin.cite().name).copied();
+        (until.is_some() || incident.is_some()).then(|| OffView {
+            again: until.map(|at| span(at.since(self.lens.now).max(0))),
+            incident: incident.filter(|_| self.may_see),
+        })
+    }
 }
 
 impl PlaceView {
-    fn new(plugin: &PluginRef, installation: &Installation, used_for: &str, on_failure: &'static str) -> Self {
-        let since = installation.plugins.get(&plugin.name).map(|version| {
+    fn new(plugin: &Arc<dyn Plugin>, around: &Around<'_>, used_for: &str, on_failure: &'static str) -> Self {
+        let off = around.off(plugin.as_ref());
+        let plugin = plugin.cite();
+        let since = around.lens.installation.plugins.get(&plugin.name).map(|version| {
             let pinned = if version.pinned { "pinned, " } else { "" };
-            format!("{pinned}in force since {} by {}", version.since.rfc3339(), version.by)
+            format!("{pinned}in force since {} by {}", around.lens.moment(version.since).brief, version.by)
         });
         Self {
+            off,
             since: since.unwrap_or_default(),
             name: plugin.name.clone(),
             version: plugin.version.clone(),
@@ -100,18 +136,20 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
     let (found, next) = letters(&app, &caller, Some(DeadLetterState::Waiting), None, LETTERS).await?;
     let backlog = app.parts.commands.backlog();
     let (unused, unreadable) = beside(&app, &snapshot).await?;
+    let may_see = caller.may(Action::See, &TeamId::default());
+    let around = Around { lens: &lens, incidents: switched_off(&app, &snapshot).await?, may_see };
     let normalizers = snapshot
         .normalizers
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "kept raw and tried again"))
+        .map(|(id, plugin)| PlaceView::new(plugin, &around, id.as_str(), "kept raw and tried again"))
         .collect();
     let interactors = snapshot
         .interactors
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
         .map(|(id, plugin)| {
-            PlaceView::new(plugin.cite(), &snapshot.installation, id.as_str(), "nothing is done, and listed as a dead letter")
+            PlaceView::new(plugin, &around, id.as_str(), "nothing is done, and listed as a dead letter")
         })
         .collect();
     render(&PipelinePage {
@@ -119,11 +157,11 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         revision: snapshot.revision.0,
         normalizers,
         interactors,
-        pipelines: pipelines(&snapshot),
+        pipelines: pipelines(&snapshot, &around),
         notify: snapshot
             .notify
             .iter()
-            .map(|(kind, plugin)| PlaceView::new(plugin.cite(), &snapshot.installation, kind, "sent as plain text"))
+            .map(|(kind, plugin)| PlaceView::new(plugin, &around, kind, "sent as plain text"))
             .collect(),
         unused,
         unreadable: if caller.sees == Teams::All { unreadable } else { Vec::new() },
@@ -134,7 +172,7 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
     })
 }
 
-fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
+fn pipelines(snapshot: &Snapshot, around: &Around<'_>) -> Vec<PipelineView> {
     let stage = |(stage, placed): (domain::decision::Stage, &[ports::Placed])| StageView {
         name: stage.as_str(),
         hint: match stage.as_str() {
@@ -150,18 +188,18 @@ fn pipelines(snapshot: &Snapshot) -> Vec<PipelineView> {
                     OnFailure::Skip => "skipped, and said so",
                     OnFailure::DefaultRoute => "the default policy is paged",
                 };
-                PlaceView::new(place.plugin.cite(), &snapshot.installation, "", on_failure)
+                PlaceView::new(&place.plugin, around, "", on_failure)
             })
             .collect(),
     };
     let view = |(id, stages): (&domain::id::PipelineId, &ports::Stages)| PipelineView {
         name: id.0.clone(),
-        stages: stages.named().into_iter().map(stage).chain([automation(stages, &snapshot.installation)]).collect(),
+        stages: stages.named().into_iter().map(stage).chain([automation(stages, around)]).collect(),
     };
     snapshot.pipelines.iter().map(view).collect()
 }
 
-fn automation(stages: &ports::Stages, installation: &Installation) -> StageView {
+fn automation(stages: &ports::Stages, around: &Around<'_>) -> StageView {
     let place = |automated: &ports::Automated| {
         let approve: Vec<&str> = automated.approve.iter().map(|risk| risk.as_str()).collect();
         let used_for = match (automated.dry_run, approve.is_empty()) {
@@ -169,25 +207,37 @@ fn automation(stages: &ports::Stages, installation: &Installation) -> StageView 
             (false, true) => "everything, without approval".to_owned(),
             (false, false) => format!("everything, with approval if {}", approve.join(" or ")),
         };
-        PlaceView::new(automated.plugin.cite(), installation, &used_for, "asked again, then said so")
+        PlaceView::new(&automated.plugin, around, &used_for, "asked again, then said so")
     };
     StageView { name: "automate", hint: "says what should be done", places: stages.automate.iter().map(place).collect() }
 }
 
-/// Installed plugins that nothing uses, and those that cannot be read.
-async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<String>), Problem> {
+/// Open incidents about plugins in use that were switched off, by plugin.
+async fn switched_off(app: &App, snapshot: &Snapshot) -> Result<BTreeMap<String, u64>, Problem> {
+    let names: BTreeSet<String> = used(snapshot).map(|plugin| plugin.cite().name.clone()).collect();
+    let job = move |view: &dyn ports::View| {
+        let mut open = BTreeMap::new();
+        for name in names {
+            if let Some(id) = view.open_incident(&TeamId::default(), &notice_key(&format!("breaker/{name}")))? {
+                open.insert(name, id.0);
+            }
+        }
+        Ok(open)
+    };
+    Ok(app.parts.store.view(job).await?)
+}
+
+/// Every place's plugin.
+fn used(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<dyn Plugin>> {
     let placed =
         snapshot.pipelines.values().flat_map(|stages| stages.named().into_iter().flat_map(|(_, placed)| placed.iter().map(|p| &p.plugin)));
     let acting = snapshot.pipelines.values().flat_map(|stages| stages.automate.iter().map(|automated| &automated.plugin));
-    let used: Vec<&str> = snapshot
-        .normalizers
-        .values()
-        .chain(snapshot.interactors.values())
-        .chain(snapshot.notify.values())
-        .chain(acting)
-        .chain(placed)
-        .map(|plugin| plugin.cite().digest.as_str())
-        .collect();
+    snapshot.normalizers.values().chain(snapshot.interactors.values()).chain(snapshot.notify.values()).chain(acting).chain(placed)
+}
+
+/// Installed plugins that nothing uses, and those that cannot be read.
+async fn beside(app: &App, snapshot: &Snapshot) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let used: Vec<&str> = used(snapshot).map(|plugin| plugin.cite().digest.as_str()).collect();
     let (mut unused, mut unreadable) = (Vec::new(), Vec::new());
     for found in installed(app).await? {
         match found {

@@ -156,6 +156,8 @@ pub struct Head {
     pub acknowledged: Option<Moment>,
     pub resolved: Option<Moment>,
     pub lasted: String,
+    /// Reveille opened it about itself: no alert is in it.
+    pub own: bool,
     /// Entities that fire now.
     pub firing: u32,
     /// Entities in it, recovered ones included.
@@ -190,6 +192,7 @@ impl Head {
             acknowledged: incident.acknowledged_at.map(|at| lens.moment(at)),
             resolved: incident.resolved_at.map(|at| lens.moment(at)),
             lasted: crate::pages::moment::span(incident.resolved_at.unwrap_or(lens.now).since(incident.opened_at)),
+            own: incident.own,
             firing: incident.firing.iter().sum(),
             entities: incident.entity_count,
             reports: incident.alert_count,

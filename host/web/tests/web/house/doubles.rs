@@ -258,17 +258,26 @@ impl PageLinks for DoubleLinks {
 }
 
 /// A plugin that is only ever cited.
-pub struct DoublePlugin(PluginInfo);
+pub struct DoublePlugin(PluginInfo, Option<Millis>);
 
 impl DoublePlugin {
     pub fn named(name: &str) -> Arc<dyn Plugin> {
-        Arc::new(Self(info(name)))
+        Arc::new(Self(info(name), None))
+    }
+
+    /// One that is switched off, and tried again then.
+    pub fn off(name: &str, until: Millis) -> Arc<dyn Plugin> {
+        Arc::new(Self(info(name), Some(until)))
     }
 }
 
 impl Plugin for DoublePlugin {
     fn info(&self) -> &PluginInfo {
         &self.0
+    }
+
+    fn off_until(&self) -> Option<Millis> {
+        self.1
     }
 
     fn instance(&self) -> Box<dyn Instance> {
