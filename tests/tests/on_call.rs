@@ -25,16 +25,8 @@ fn the_handoff_is_at_nine_in_rome() {
 #[test]
 fn an_override_takes_the_page() {
     let mut story = Story::two_people();
-    let (said, ok) = story.server.cli(&[
-        "oncall",
-        "override",
-        "shop-primary",
-        "bob",
-        "--from",
-        "2026-03-02T04:00",
-        "--until",
-        "2026-03-02T06:00",
-    ]);
+    let (said, ok) =
+        story.server.cli(&["oncall", "override", "shop-primary", "bob", "--from", "2026-03-02T04:00", "--until", "2026-03-02T06:00"]);
     assert!(ok && said.contains("from Mon 2 Mar 2026 04:00 CET until Mon 2 Mar 2026 06:00 CET"), "times of the rotation's clock: {said}");
     let (said, ok) = story.server.cli(&["oncall", "override", "shop-primary", "bob", "--from", "tonight", "--until", "2026-03-02T06:00"]);
     assert!(!ok && said.contains("`from` is \"tonight\", which is no time"), "{said}");

@@ -76,7 +76,8 @@ impl Breaker {
             let why = domain::alert::cut(&failure.to_string(), WHY_LIMIT_BYTES);
             let (name, pause) = (&self.name, self.settings.pause_seconds);
             let summary = format!("Plugin {name} is switched off after {limit} failures in a row: {why}");
-            let back = format!("Every {pause} seconds one call tries it again. Back to the version before: reveille plugin rollback {name}");
+            let back =
+                format!("Every {pause} seconds one call tries it again. Back to the version before: reveille plugin rollback {name}");
             self.raise(false, summary, back);
         }
     }

@@ -273,7 +273,9 @@ fn a_key_whose_incident_ended_under_another_opens_a_new_one() {
     world.report(&fires("a", "x", WARNING));
     world.obey("alice", Operation::Merge(IncidentId(1)), IncidentId(2));
     for entity in ["b", "a"] {
-        world.report(&recovers(entity, "x"));
+        let mut last = recovers(entity);
+        last.key = "x".into();
+        world.report(&last);
     }
     assert_eq!(world.incident(1).status, Status::Resolved);
     assert_eq!(world.report(&fires("b", "y", WARNING)).outcome, Outcome::Opened);

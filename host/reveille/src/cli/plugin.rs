@@ -236,15 +236,7 @@ fn list(client: &Client) -> Result<()> {
         .map(|p| {
             let pinned = if p["pinned"] == true { "pinned" } else { "" };
             let version = text(p, "version").to_owned();
-            vec![
-                text(p, "name").into(),
-                version,
-                short(p),
-                pinned.into(),
-                instant(p, "since"),
-                text(p, "by").into(),
-                words(&p["places"]),
-            ]
+            vec![text(p, "name").into(), version, short(p), pinned.into(), instant(p, "since"), text(p, "by").into(), words(&p["places"])]
         })
         .collect();
     if !in_force.is_empty() {

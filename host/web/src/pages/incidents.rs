@@ -279,8 +279,7 @@ fn severity_choices(chosen: &str) -> Vec<Choice> {
 
 /// The list with the same filter, elsewhere in it.
 fn address(query: &ListQuery, more: &[(&str, &str)]) -> String {
-    let fields =
-        [("state", &query.state), ("team", &query.team), ("severity", &query.severity), ("mine", &query.mine), ("q", &query.q)];
+    let fields = [("state", &query.state), ("team", &query.team), ("severity", &query.severity), ("mine", &query.mine), ("q", &query.q)];
     let fields = fields.into_iter().map(|(name, value)| (name, value.as_str()));
     let kept: Vec<_> = fields.chain(more.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
     format!("/?{}", serde_urlencoded::to_string(kept).unwrap_or_default())

@@ -259,14 +259,7 @@ fn weeks(shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, zone: &TimeZone) 
         .collect()
 }
 
-fn cell(
-    date: civil::Date,
-    today: civil::Date,
-    shifts: &[Stretch],
-    lens: &Lens,
-    me: Option<&UserId>,
-    zone: &TimeZone,
-) -> Cell {
+fn cell(date: civil::Date, today: civil::Date, shifts: &[Stretch], lens: &Lens, me: Option<&UserId>, zone: &TimeZone) -> Cell {
     let begin = |date: civil::Date| date.to_zoned_datetime(zone.clone()).map_or(Millis(0), |at| Millis(at.timestamp().as_millisecond()));
     let (from, until) = (begin(date), begin(date.tomorrow().unwrap_or(date)));
     let mut parts = Vec::new();

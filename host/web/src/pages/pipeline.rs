@@ -18,10 +18,10 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use domain::id::TeamId;
 use domain::installation::OnFailure;
 use domain::transition::notice_key;
+use ports::store::{DeadLetter, DeadLetterState};
 use ports::{Plugin, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use ports::store::{DeadLetter, DeadLetterState};
 
 /// Dead letters on the page.
 const LETTERS: u32 = 30;
@@ -62,10 +62,8 @@ impl Around<'_> {
     fn off(&self, plugin: &dyn Plugin) -> Option<OffView> {
         let until = plugin.off_until();
         let incident = self.incidents.get(&plugin.cite().name).copied();
-        (until.is_some() || incident.is_some()).then(|| OffView {
-            again: until.map(|at| span(at.since(self.lens.now).max(0))),
-            incident: incident.filter(|_| self.may_see),
-        })
+        (until.is_some() || incident.is_some())
+            .then(|| OffView { again: until.map(|at| span(at.since(self.lens.now).max(0))), incident: incident.filter(|_| self.may_see) })
     }
 }
 
@@ -148,9 +146,7 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         .interactors
         .iter()
         .filter(|(id, _)| snapshot.installation.integrations.get(*id).is_some_and(|i| caller.may(Action::See, &i.team)))
-        .map(|(id, plugin)| {
-            PlaceView::new(plugin, &around, id.as_str(), "nothing is done, and listed as a dead letter")
-        })
+        .map(|(id, plugin)| PlaceView::new(plugin, &around, id.as_str(), "nothing is done, and listed as a dead letter"))
         .collect();
     render(&PipelinePage {
         frame: Frame::of(&app, &headers, &caller, Here::Pipeline, "Pipeline", "/pipeline"),
@@ -158,11 +154,7 @@ pub async fn show(State(app): State<App>, headers: HeaderMap, Caller(caller): Ca
         normalizers,
         interactors,
         pipelines: pipelines(&snapshot, &around),
-        notify: snapshot
-            .notify
-            .iter()
-            .map(|(kind, plugin)| PlaceView::new(plugin, &around, kind, "sent as plain text"))
-            .collect(),
+        notify: snapshot.notify.iter().map(|(kind, plugin)| PlaceView::new(plugin, &around, kind, "sent as plain text")).collect(),
         unused,
         unreadable: if caller.sees == Teams::All { unreadable } else { Vec::new() },
         letters: found.iter().map(|letter| letter_view(letter, &lens, &caller)).collect(),

@@ -7,7 +7,7 @@ mod api;
 mod house;
 mod live;
 mod pages;
-mod storm;
 mod sessions;
 mod silences;
+mod storm;
 mod swaps;

@@ -132,7 +132,10 @@ async fn a_day_that_is_handed_over_has_its_hours_in_the_grid() {
     let (alice, _) = house.session("alice").await;
     let page = house.get("/on-call", &alice).await.body;
     // Turns begin on Mondays at 9:00 in Rome; bob has an override from Thu 2 Apr 04:14, one day long.
-    assert!(page.contains("<span class=\"hours\">from 09:00</span>") && page.contains("<span class=\"hours\">until 09:00</span>"), "{page}");
+    assert!(
+        page.contains("<span class=\"hours\">from 09:00</span>") && page.contains("<span class=\"hours\">until 09:00</span>"),
+        "{page}"
+    );
     assert!(page.contains("<span class=\"hours\">from 04:14</span>"), "{page}");
     assert!(page.contains("put in by hand: an override"));
 }
