@@ -274,7 +274,7 @@ fn a_key_whose_incident_ended_under_another_opens_a_new_one() {
     world.obey("alice", Operation::Merge(IncidentId(1)), IncidentId(2));
     for entity in ["b", "a"] {
         let mut last = recovers(entity);
-        last.key = "x".into();
+        last.key = "x";
         world.report(&last);
     }
     assert_eq!(world.incident(1).status, Status::Resolved);
