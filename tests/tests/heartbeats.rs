@@ -25,7 +25,7 @@ fn watchdog(story: &Story) {
     assert_eq!(story.post(&path, &alert).status(), 200);
 }
 
-/// Seen red with: the grace is left out; nobody is told that it is back.
+/// Seen red with: the grace is left out; nobody is told that it is back; the timeline says that a stage failed.
 #[test]
 fn a_missed_heartbeat_pages_its_team_and_the_next_one_resolves_it() {
     let mut story = with(BACKUP);
@@ -41,6 +41,7 @@ fn a_missed_heartbeat_pages_its_team_and_the_next_one_resolves_it() {
     assert!(incident["title"].as_str().unwrap().contains("Heartbeat backup stays away: nothing since 2026-03-02T03:09:00Z"), "{incident}");
     assert_eq!(ping(&story, "backup"), 200);
     story.settle();
+    assert!(story.timeline(1).join("\n").contains("by default: it is a heartbeat of team shop"), "{:#?}", story.timeline(1));
     assert_eq!(story.incident(1)["status"], "resolved");
     story.pass_minutes(12);
     assert_eq!(story.api("incidents")["items"].as_array().unwrap().len(), 2, "missed again is an incident again");
