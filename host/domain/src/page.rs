@@ -191,6 +191,27 @@ pub struct Again {
 }
 
 impl Outbox {
+    /// A message to a person that is about no incident, due now.
+    pub fn to_person(id: OutboxId, key: String, user: UserId, contact: Contact, purpose: Purpose, now: Millis) -> Self {
+        Self {
+            id,
+            key,
+            incident: None,
+            run: None,
+            user: Some(user),
+            contact,
+            contact_index: 0,
+            purpose,
+            state: OutboxState::Queued,
+            tries: 0,
+            queued_at: now,
+            next_at: Some(now),
+            reference: None,
+            last_error: None,
+            again: None,
+        }
+    }
+
     /// The idempotency key, the same for every retry of one message. At most 64 bytes: parts that are too long are the caller's to digest.
     pub fn idempotency_key(
         incident: IncidentId,

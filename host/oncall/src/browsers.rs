@@ -3,7 +3,7 @@
 
 use domain::contact::{Contact, WEB_PUSH};
 use domain::id::UserId;
-use domain::page::{Outbox, OutboxState, Purpose, PushReceiver};
+use domain::page::{Outbox, Purpose, PushReceiver};
 use domain::time::Millis;
 use ports::object::{self, Kind, Object};
 use ports::{StoreError, Tx, View};
@@ -83,23 +83,8 @@ pub fn subscribe(tx: &mut dyn Tx, browser: &Browser) -> Result<bool, StoreError>
 
 /// Queues a message that says to the person's browsers, this new one among them, that they ring.
 pub fn greet(tx: &mut dyn Tx, browser: &Browser, contact: &Contact, now: Millis) -> Result<(), StoreError> {
-    let row = Outbox {
-        id: tx.new_outbox_id()?,
-        key: format!("hello-{}-{}", browser.short_id(), now.0),
-        incident: None,
-        run: None,
-        user: Some(browser.user.clone()),
-        contact: contact.clone(),
-        contact_index: 0,
-        purpose: Purpose::Reminder(HELLO.to_owned()),
-        state: OutboxState::Queued,
-        tries: 0,
-        queued_at: now,
-        next_at: Some(now),
-        reference: None,
-        last_error: None,
-        again: None,
-    };
+    let key = format!("hello-{}-{}", browser.short_id(), now.0);
+    let row = Outbox::to_person(tx.new_outbox_id()?, key, browser.user.clone(), contact.clone(), Purpose::Reminder(HELLO.to_owned()), now);
     tx.add_outbox(&row).map(drop)
 }
 

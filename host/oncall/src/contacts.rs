@@ -9,7 +9,7 @@ use domain::contact::Contact;
 use domain::daytime::monthly;
 use domain::id::{Revision, TeamId, UserId};
 use domain::installation::{Installation, User};
-use domain::page::{Outbox, OutboxState, Purpose};
+use domain::page::{Outbox, Purpose};
 use domain::time::Millis;
 use domain::transition::notice_key;
 use ports::object::{self, Kind, Object};
@@ -155,23 +155,8 @@ pub fn try_all<'a>(tx: &mut dyn Tx, users: impl Iterator<Item = &'a User>, now: 
 
 fn queue(tx: &mut dyn Tx, proof: &Proof, what: &str, purpose: Purpose, now: Millis) -> Result<(), StoreError> {
     let digest = hex::encode(&hash(&proof.user, &proof.contact)[..8]);
-    let row = Outbox {
-        id: tx.new_outbox_id()?,
-        key: format!("{what}{digest}-{}", now.0),
-        incident: None,
-        run: None,
-        user: Some(proof.user.clone()),
-        contact: proof.contact.clone(),
-        contact_index: 0,
-        purpose,
-        state: OutboxState::Queued,
-        tries: 0,
-        queued_at: now,
-        next_at: Some(now),
-        reference: None,
-        last_error: None,
-        again: None,
-    };
+    let key = format!("{what}{digest}-{}", now.0);
+    let row = Outbox::to_person(tx.new_outbox_id()?, key, proof.user.clone(), proof.contact.clone(), purpose, now);
     tx.add_outbox(&row).map(drop)
 }
 

@@ -6,7 +6,7 @@ use domain::daytime::words;
 use domain::escalation::Duty;
 use domain::id::{RotationId, UserId};
 use domain::installation::{Installation, User};
-use domain::page::{Outbox, OutboxState, Purpose};
+use domain::page::{Outbox, Purpose};
 use domain::schedule::{Override, shifts};
 use domain::time::Millis;
 use ports::object::{self, Kind, Object};
@@ -130,23 +130,8 @@ fn queue(
 ) -> Result<u32, StoreError> {
     let user = user.and_then(|id| installation.users.get(id)).filter(|user| user.paging.handoff_notices);
     let Some((user, method)) = user.and_then(|user| Some((user, user.contacts.first()?))) else { return Ok(0) };
-    let row = Outbox {
-        id: tx.new_outbox_id()?,
-        key: crate::escalation::bounded(format!("handoff-{rotation}-{}-{}", user.id, now.0)),
-        incident: None,
-        run: None,
-        user: Some(user.id.clone()),
-        contact: method.contact.clone(),
-        contact_index: 0,
-        purpose: Purpose::Reminder(text(user)),
-        state: OutboxState::Queued,
-        tries: 0,
-        queued_at: now,
-        next_at: Some(now),
-        reference: None,
-        last_error: None,
-        again: None,
-    };
+    let key = crate::escalation::bounded(format!("handoff-{rotation}-{}-{}", user.id, now.0));
+    let row = Outbox::to_person(tx.new_outbox_id()?, key, user.id.clone(), method.contact.clone(), Purpose::Reminder(text(user)), now);
     Ok(u32::from(tx.add_outbox(&row)?))
 }
 

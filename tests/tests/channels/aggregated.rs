@@ -1,7 +1,7 @@
 //! Answers to one message about three incidents: by text, in a call, by mail.
 
+use super::mail::answered_by_mail;
 use super::{ALICE, NONE, address, gateway_posts, messages, post, reply, with_a_phone};
-use reveille_tests::story::Setting;
 use reveille_tests::{Story, twilio};
 use serde_json::json;
 
@@ -53,13 +53,7 @@ fn one_digit_acknowledges_all_that_the_call_was_about() {
 /// Planted bug that this finds: only the mark of a single incident's answer is looked for, so that a reply to a mail about three did nothing.
 #[test]
 fn a_reply_to_a_mail_about_three_acknowledges_all() {
-    let config = reveille_tests::place::root().join("tests/config");
-    let read = |name: &str| std::fs::read_to_string(config.join(name)).unwrap();
-    let people = read("people.yaml").replace("  - { kind: ntfy, address: PHONES/alice }\n", "");
-    let alerts = read("alerts.yaml").replace("kind: Channel\nid: mail\n", "kind: Channel\nid: mail\nsettings: { replies: true }\n");
-    let answers = "kind: Integration\nid: answers\nteam: shop\ninteract: mail-reply\n";
-    let documents = vec![("people.yaml".into(), people), ("alerts.yaml".into(), alerts), ("answers.yaml".into(), answers.into())];
-    let mut story = Story::with(Setting { documents, ..Setting::default() });
+    let mut story = answered_by_mail();
     three_break(&mut story);
     let mails = story.mail.to("alice@example.org");
     let about_all = mails.iter().map(reveille_tests::mail::Received::readable).find(|mail| mail.contains("[reveille:Acknowledge-all-3:"));
