@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(packed, expected);
     }
 
-    /// Bytes as an older version wrote them, by postcard's specification. The bug to find: reading them as the new format.
+    /// Bytes as an older version wrote them, by postcard's specification. Seen red with: reading them as the new format.
     #[cfg(feature = "conformance")]
     #[test]
     fn an_incident_of_format_1_is_read_with_nothing_arranged() {
