@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Longest rule, in bytes.
 pub const RULE_LIMIT_BYTES: usize = 512;
 /// A zone is never further from UTC than a day and some hours; in milliseconds.
-const SLACK_MS: i64 = 2 * 86_400_000;
+const MARGIN_MS: i64 = 2 * 86_400_000;
 
 /// A wall-clock time in a zone, and a rule by which it comes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Recurrence {
         // An unknown zone is no zone here: what mutes must not guess.
         let (Ok(rule), Ok(_)) = (Rule::read(&self.rule, self.starts), TimeZone::get(&self.time_zone)) else { return Vec::new() };
         let (wall, utc) = (Wall::of(&self.time_zone), Wall::of("UTC"));
-        let found = rule.between(utc.shows(from.plus_millis(-SLACK_MS)), utc.shows(until.plus_millis(SLACK_MS)));
+        let found = rule.between(utc.shows(from.plus_millis(-MARGIN_MS)), utc.shows(until.plus_millis(MARGIN_MS)));
         let instants = found.into_iter().filter_map(|time| wall.instant(time));
         instants.filter(|at| from <= *at && *at < until).take(limit).collect()
     }

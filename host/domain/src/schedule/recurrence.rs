@@ -11,7 +11,7 @@ const TIMES_LIMIT: usize = 40_000;
 /// Nothing is expanded beyond this year.
 const LAST_YEAR: i32 = 2100;
 /// A zone may be a day off.
-const SLACK_HOURS: i64 = 36;
+const MARGIN_HOURS: i64 = 36;
 
 /// Why a rule is refused.
 #[derive(Debug, Error)]
@@ -110,13 +110,13 @@ impl Recurrence {
 
     /// How many of its times may have begun when the clock shows `local`: all that have, and those of the next day and a half.
     pub(super) fn begun(&self, local: DateTime) -> usize {
-        let bound = local.checked_add(SLACK_HOURS.hours()).unwrap_or(DateTime::MAX);
+        let bound = local.checked_add(MARGIN_HOURS.hours()).unwrap_or(DateTime::MAX);
         self.times.partition_point(|time| *time <= bound)
     }
 
     /// The times of windows of `minutes` that may hold `local`, and the next.
     pub(super) fn around(&self, local: DateTime, minutes: u32) -> &[DateTime] {
-        let back = Span::new().minutes(i64::from(minutes) + SLACK_HOURS * 60);
+        let back = Span::new().minutes(i64::from(minutes) + MARGIN_HOURS * 60);
         let earliest = local.checked_sub(back).unwrap_or(DateTime::MIN);
         let first = self.times.partition_point(|time| *time < earliest);
         let last = self.begun(local).saturating_add(1).min(self.times.len());
